@@ -2,7 +2,7 @@
 
     :name          → ?NNN of SQLite's named parameters, or $1, $2 … of PostgreSQL (the same name twice is one parameter)
     {skip locked}  → FOR UPDATE SKIP LOCKED on PostgreSQL; SQLite has one writer anyway
-    {id} {bytes} {strict}   → column types in the schema files
+    {id} {int} {bytes} {strict}   → column types in the schema files
 
 A colon inside a quoted text is left alone; `::` casts are not used (write CAST).
 """
@@ -15,12 +15,14 @@ WORDS = {
     "sqlite": {
         "{skip locked}": "",
         "{id}": "INTEGER PRIMARY KEY AUTOINCREMENT",  # AUTOINCREMENT: an ended number never comes back
+        "{int}": "INTEGER",
         "{bytes}": "BLOB",
         "{strict}": " STRICT",
     },
     "postgresql": {
         "{skip locked}": "FOR UPDATE SKIP LOCKED",
         "{id}": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        "{int}": "BIGINT",
         "{bytes}": "BYTEA",
         "{strict}": "",
     },
