@@ -15,6 +15,8 @@ from outrider.db import Database
 
 NAME = "sql"
 
+DomainKind = Literal["own", "disposable", "external", "opaque"]
+
 PERSON = "a.id, u.address, u.enabled, u.language, u.quota, a.opaque, a.ended"
 JOIN = "directory_user u JOIN account a ON a.directory = 'sql' AND a.source_key = CAST(u.id AS TEXT)"
 
@@ -87,6 +89,7 @@ class Directory(Protocol):
     """What every directory answers; addresses are folded."""
 
     async def facts(self, address: str) -> Facts: ...
+    async def domain(self, name: str) -> DomainKind | None: ...
     async def login(self, address: str) -> Login | None: ...
     async def person(self, address: str) -> Person | None: ...
     async def people(self) -> list[Person]: ...
@@ -116,6 +119,13 @@ class SqlDirectory:
             base=entry(rows, base) if base != address else Entry(),
             catch_all=await self._by_account(found.catch_all) if found.catch_all is not None else None,
         )
+
+    async def domain(self, name: str) -> DomainKind | None:
+        """What kind of domain of ours this is; None for everybody else's. The name is folded."""
+        if name == self._opaque_domain:
+            return "opaque"
+        kind = await self._db.one(str, "SELECT kind FROM domain WHERE name = :name", name=name)
+        return cast(DomainKind | None, kind)
 
     async def login(self, address: str) -> Login | None:
         """The person whose login this is, with the stored password."""
