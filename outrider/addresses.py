@@ -23,7 +23,9 @@ ADDRESS_LIMIT = 320  # RFC 3696 erratum 1690 says 254; 64 + 1 + 255 is what RFC 
 DELIMITER = "+"  # recipient_delimiter of Postfix and Dovecot, set by the templates
 OPAQUE_BYTES = 10  # 80 random bits: nobody guesses another account's opaque address
 
-_ATOMS = re.compile(r"[^\s\"(),:;<>@\[\\\]\x00-\x20\x7f]+")  # RFC 5321 dot-string; RFC 6531 adds every UTF-8 letter
+_ATOMS = re.compile(
+    r"[^\s\"(),:;<>@\[\\\]\x00-\x20\x7f]+"
+)  # RFC 5321 dot-string; RFC 6531 adds every UTF-8 letter
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 DOMAIN_LIMIT = 253  # RFC 1035, 2.3.4, without the root's dot
 
@@ -70,7 +72,11 @@ def is_odd(local: str) -> bool:
 def fold_domain(domain: str) -> str:
     """A domain as lower-case A-label without the root's dot (RFC 5890; UTS 46 mapping)."""
     try:
-        text = idna.encode(domain.removesuffix("."), uts46=True).decode() if not domain.isascii() else domain.lower()
+        text = (
+            idna.encode(domain.removesuffix("."), uts46=True).decode()
+            if not domain.isascii()
+            else domain.lower()
+        )
     except (idna.IDNAError, UnicodeError):
         raise BadAddress("the domain is not well-formed") from None
     text = text.removesuffix(".")
@@ -256,4 +262,3 @@ async def owners(directory: FactsSource, address: str, now: int) -> tuple[str, .
     """`owners_of` the resolved address, or TryLater."""
     found = await resolve(directory, address, now)
     return found if isinstance(found, TryLater) else owners_of(found)
-

@@ -1,6 +1,6 @@
 """Changing the SQL directory: domains and people are made, disabled and ended here, nowhere else.
 
-    Refused    the answer is no, with the reason for the operator
+Refused    the answer is no, with the reason for the operator
 """
 
 from typing import Literal
@@ -8,6 +8,7 @@ from typing import Literal
 from outrider.addresses import Dead, Unknown, domain_of, fold, judge, new_opaque, split_tag
 from outrider.db import Database, Taken
 from outrider.directory import NAME, SqlDirectory
+from outrider.notices import notice
 
 DomainKind = Literal["own", "disposable", "external"]
 
@@ -26,7 +27,10 @@ class People:
     async def add_domain(self, name: str, kind: DomainKind, now: int) -> None:
         try:
             await self._db.run(
-                "INSERT INTO domain (name, kind, created) VALUES (:name, :kind, :now)", name=name, kind=kind, now=now
+                "INSERT INTO domain (name, kind, created) VALUES (:name, :kind, :now)",
+                name=name,
+                kind=kind,
+                now=now,
             )
         except Taken:
             raise Refused(f"the domain {name} exists already") from None
@@ -84,16 +88,25 @@ class People:
                 raise Refused(f"{address} is taken")
 
     async def set_password(self, address: str, stored: str, now: int) -> None:
-        await self._change(address, "UPDATE directory_user SET password = :stored", "password", now, stored=stored)
+        await self._change(
+            address, "UPDATE directory_user SET password = :stored", "password", now, stored=stored
+        )
+        account = await self._account(address)
+        await self._db.transaction([notice(account, "password-changed", "", now)])
 
     async def set_enabled(self, address: str, enabled: bool, now: int) -> None:
         kind = "enabled" if enabled else "disabled"
-        await self._change(address, "UPDATE directory_user SET enabled = :enabled", kind, now, enabled=int(enabled))
+        await self._change(
+            address, "UPDATE directory_user SET enabled = :enabled", kind, now, enabled=int(enabled)
+        )
 
     async def _change(self, address: str, sql: str, kind: str, now: int, **values: object) -> None:
         account = await self._account(address)
         await self._db.transaction(
-            [(f"{sql} WHERE address = :address", {"address": fold(address), **values}), event(account, kind, now)]
+            [
+                (f"{sql} WHERE address = :address", {"address": fold(address), **values}),
+                event(account, kind, now),
+            ]
         )
 
     async def end(self, address: str, now: int) -> None:

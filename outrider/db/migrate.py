@@ -38,9 +38,13 @@ async def check_schema(database: Database) -> None:
     if found is None:
         raise SchemaTrouble("the database is empty: run `outrider db migrate`")
     if found.version < MINE:
-        raise SchemaTrouble(f"the schema is number {found.version}, this release needs {MINE}: run `outrider db migrate`")
+        raise SchemaTrouble(
+            f"the schema is number {found.version}, this release needs {MINE}: run `outrider db migrate`"
+        )
     if found.readable_from > MINE:
-        raise SchemaTrouble(f"the schema is number {found.version}, made by a newer release; this one knows {MINE}")
+        raise SchemaTrouble(
+            f"the schema is number {found.version}, made by a newer release; this one knows {MINE}"
+        )
 
 
 class Version:

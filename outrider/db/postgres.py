@@ -134,7 +134,9 @@ async def leave_as_it_is(_: Any) -> None:
 
 def host_and_port(text: str) -> tuple[str, int]:
     """`HOST[:PORT]`; a percent-encoded directory (`%2Frun%2Fpostgresql`) means the Unix socket in it."""
-    host, _, port = text.partition(":") if not text.startswith("[") else text[1:].replace("]", "").partition(":")
+    host, _, port = (
+        text.partition(":") if not text.startswith("[") else text[1:].replace("]", "").partition(":")
+    )
     return unquote(host) or "/run/postgresql", int(port or 5432)
 
 

@@ -70,11 +70,15 @@ class SqliteDatabase:
         return [make(columns) for columns in self._read(sql, values)]
 
     async def run(self, sql: str, /, **values: Any) -> int:
-        return await self._write(lambda connection: connection.execute(worded(sql, "sqlite"), values).rowcount)
+        return await self._write(
+            lambda connection: connection.execute(worded(sql, "sqlite"), values).rowcount
+        )
 
     async def take(self, row: type[Row], sql: str, /, **values: Any) -> list[Row]:
         make = maker(row)
-        rows = await self._write(lambda connection: connection.execute(worded(sql, "sqlite"), values).fetchall())
+        rows = await self._write(
+            lambda connection: connection.execute(worded(sql, "sqlite"), values).fetchall()
+        )
         return [make(columns) for columns in rows]
 
     async def transaction(self, statements: Sequence[Statement]) -> list[int]:
@@ -175,7 +179,7 @@ def commit_together(connection: sqlite3.Connection, work: list[Job]) -> None:
         connection.execute("SAVEPOINT job")
         try:
             job.result = job.work(connection)
-        except Exception as error:  # noqa: BLE001 - one job's fault must not end the thread or the others' writes
+        except Exception as error:
             connection.execute("ROLLBACK TO job")
             job.error = translated(error)
         connection.execute("RELEASE job")
@@ -200,7 +204,11 @@ def connected(path: str) -> sqlite3.Connection:
     """A connection that never creates the file (SQLite, URI filenames: mode=rw)."""
     try:
         connection = sqlite3.connect(
-            f"file:{path}?mode=rw", uri=True, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+            f"file:{path}?mode=rw",
+            uri=True,
+            timeout=BUSY_MS / 1000,
+            isolation_level=None,
+            check_same_thread=False,
         )
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")  # a spent code stays spent after a power loss

@@ -14,7 +14,9 @@ from typing import Any, Protocol, TypeVar
 Row = TypeVar("Row")
 Statement = tuple[str, dict[str, Any]]
 
-DEADLINE_SECONDS = 3.0  # every verb, waiting for a connection included: Postfix and Dovecot get an answer within 8 s
+DEADLINE_SECONDS = (
+    3.0  # every verb, waiting for a connection included: Postfix and Dovecot get an answer within 8 s
+)
 
 
 class DatabaseError(Exception):

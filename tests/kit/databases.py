@@ -1,0 +1,69 @@
+"""A migrated database for tests: SQLite always, PostgreSQL where OUTRIDER_TEST_POSTGRESQL names a server.
+
+database     parametrised over the engines; empty tables
+directory    the SQL directory over it, opaque domain b.provider.example
+people       the writer, with the demo's domains made
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from outrider.db import Database, open_database
+from outrider.db.migrate import migrate
+from outrider.directory import SqlDirectory
+from outrider.people import People
+
+POSTGRESQL = os.environ.get(
+    "OUTRIDER_TEST_POSTGRESQL", ""
+)  # postgresql://USER@HOST/NAME of an empty database
+ENGINES = ["sqlite", "postgresql"] if POSTGRESQL else ["sqlite"]
+NOW = 1_800_000_000
+
+
+@pytest_asyncio.fixture(params=ENGINES)
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    if request.param == "sqlite":
+        one = new_sqlite(tmp_path / "outrider.db")
+    else:
+        one = open_database(POSTGRESQL, os.environ.get("OUTRIDER_TEST_POSTGRESQL_PASSWORD", ""))
+        await one.transaction([("DROP SCHEMA public CASCADE", {}), ("CREATE SCHEMA public", {})])
+    await migrate(one)
+    yield one
+    await one.close()
+
+
+def new_sqlite(path: Path) -> Database:
+    """An empty file in WAL mode, as `outrider db migrate` makes it."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    return open_database(f"sqlite:{path}")
+
+
+@pytest.fixture
+def directory(database: Database) -> SqlDirectory:
+    return SqlDirectory(database, "b.provider.example")
+
+
+@pytest_asyncio.fixture
+async def people(database: Database, directory: SqlDirectory) -> People:
+    people = People(database, directory)
+    for name, kind in (
+        ("provider.example", "own"),
+        ("tmp.provider.example", "disposable"),
+        ("customer.example", "external"),
+    ):
+        await people.add_domain(name, kind, NOW)
+    return people
+
+
+async def settle() -> None:
+    """Let everything that is ready on the loop run."""
+    for _ in range(5):
+        await asyncio.sleep(0)
