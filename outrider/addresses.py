@@ -23,9 +23,7 @@ ADDRESS_LIMIT = 320  # RFC 3696 erratum 1690 says 254; 64 + 1 + 255 is what RFC 
 DELIMITER = "+"  # recipient_delimiter of Postfix and Dovecot, set by the templates
 OPAQUE_BYTES = 10  # 80 random bits: nobody guesses another account's opaque address
 
-_ATOMS = re.compile(
-    r"[^\s\"(),:;<>@\[\\\]\x00-\x20\x7f]+"
-)  # RFC 5321 dot-string; RFC 6531 adds every UTF-8 letter
+_ATOMS = re.compile(r"[^\s\"(),:;<>@\[\\\]\x00-\x20\x7f]+")  # RFC 5321 dot-string; RFC 6531 adds every UTF-8 letter
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 DOMAIN_LIMIT = 253  # RFC 1035, 2.3.4, without the root's dot
 
@@ -41,15 +39,18 @@ def fold(address: str) -> str:
     """
     if len(address) > ADDRESS_LIMIT:
         raise BadAddress("the address is too long")
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", address).casefold())
-    local, at, domain = text.rpartition("@")
+    local, at, domain = unicodedata.normalize("NFKC", address).rpartition("@")
     if not at or not local:
         raise BadAddress("an address has the form local@domain")
-    return f"{fold_local(local)}@{fold_domain(domain)}"
+    # The domain's case is folded by IDNA alone: str.casefold would turn straße.example into another domain.
+    folded = fold_local(unicodedata.normalize("NFKC", local.casefold()))
+    return f"{folded}@{fold_domain(domain)}"
 
 
 def fold_local(local: str) -> str:
     """The local part without needless quotes (RFC 5321, 4.1.2: \"joe\"@d and joe@d are the same mailbox)."""
+    if any("\ud800" <= letter <= "\udfff" for letter in local):  # bytes that were not UTF-8; no database takes them
+        raise BadAddress("the local part is not UTF-8")
     if len(local) > 1 and local[0] == local[-1] == '"':
         content = re.sub(r"\\(.)", r"\1", local[1:-1])
         if _ATOMS.fullmatch(content) and not is_odd(content):
@@ -71,12 +72,10 @@ def is_odd(local: str) -> bool:
 
 def fold_domain(domain: str) -> str:
     """A domain as lower-case A-label without the root's dot (RFC 5890; UTS 46 mapping)."""
+    if len(domain) > ADDRESS_LIMIT:
+        raise BadAddress("the domain is too long")
     try:
-        text = (
-            idna.encode(domain.removesuffix("."), uts46=True).decode()
-            if not domain.isascii()
-            else domain.lower()
-        )
+        text = idna.encode(domain.removesuffix("."), uts46=True).decode() if not domain.isascii() else domain.lower()
     except (idna.IDNAError, UnicodeError):
         raise BadAddress("the domain is not well-formed") from None
     text = text.removesuffix(".")
