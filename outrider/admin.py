@@ -25,9 +25,7 @@ class Health:
         """Something does not work; `key` names it for `well`."""
         if self.problems.get(key) != text:
             self.problems[key] = text
-            logger.error(
-                "trouble=%s: %s; requests that need it are answered with a temporary failure", key, text
-            )
+            logger.error("trouble=%s: %s; requests that need it are answered with a temporary failure", key, text)
 
     def well(self, key: str) -> None:
         """It works again."""

@@ -90,10 +90,7 @@ DOVECOT = (
 
 def judge(table: tuple[Invariant, ...], settings: Mapping[str, str]) -> list[Finding]:
     """The findings for one program's settings."""
-    return [
-        Finding(one.name, one.holds(settings), settings.get(one.setting, "(default)"), one.why)
-        for one in table
-    ]
+    return [Finding(one.name, one.holds(settings), settings.get(one.setting, "(default)"), one.why) for one in table]
 
 
 def parsed(text: str) -> dict[str, str]:
@@ -125,8 +122,6 @@ def host() -> list[Finding]:
 def output(*command: str) -> str:
     """What a program prints; nothing when it is not installed (then every invariant of it is reported)."""
     try:
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=False
-        ).stdout
+        return subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""

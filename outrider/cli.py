@@ -5,8 +5,9 @@ Packages register their commands by the entry-point group `outrider.commands`: a
     add("alias", "new", handler, help="…", arguments=[arg("account"), arg("--label")])
 
 for each; a noun may get verbs from several packages, an empty verb makes the noun a command by itself. A handler is
-`async handler(context, options) -> Answer`. People get `Answer.text`, programs `--json` (one object for one thing, a list
-for lists). Exit status: 0 done, 1 the answer is no, 2 usage or configuration, 75 try again later (sysexits.h EX_TEMPFAIL).
+`async handler(context, options) -> Answer`. People get `Answer.text`, programs `--json` (one object for one thing, a
+list for lists). Exit status: 0 done, 1 the answer is no, 2 usage or configuration, 75 try again later (sysexits.h,
+EX_TEMPFAIL).
 
 Run as root the process switches to the owner of the database before it opens it.
 """
@@ -76,9 +77,7 @@ class Context:
         """The database; root becomes its owner first and stays so."""
         if self._database is None:
             core = self.core
-            password = (
-                credential(core.database_password).read_text().strip() if core.database_password else ""
-            )
+            password = credential(core.database_password).read_text().strip() if core.database_password else ""
             become_owner(core.database)
             self._database = open_database(core.database, password)
         return self._database
@@ -150,7 +149,7 @@ class Add(Protocol):
         handler: Handler,
         *,
         help: str,
-        arguments: Sequence[Argument] = (),  # noqa: A002
+        arguments: Sequence[Argument] = (),
     ) -> None: ...
 
 
@@ -158,12 +157,8 @@ class Commands:
     """The tree of commands."""
 
     def __init__(self) -> None:
-        self.parser = argparse.ArgumentParser(
-            prog="outrider", description="Outrider beside Postfix and Dovecot"
-        )
-        self.parser.add_argument(
-            "--config", type=Path, help="configuration file (default /etc/outrider/outrider.toml)"
-        )
+        self.parser = argparse.ArgumentParser(prog="outrider", description="Outrider beside Postfix and Dovecot")
+        self.parser.add_argument("--config", type=Path, help="configuration file (default /etc/outrider/outrider.toml)")
         self._nouns = self.parser.add_subparsers(metavar="NOUN", required=True)
         self._verbs: dict[str, Any] = {}
 
@@ -174,7 +169,7 @@ class Commands:
         handler: Handler,
         *,
         help: str,
-        arguments: Sequence[Argument] = (),  # noqa: A002
+        arguments: Sequence[Argument] = (),
     ) -> None:
         """See `Add`."""
         if verb:

@@ -9,6 +9,7 @@ from outrider import check, notices
 from outrider.addresses import fold, fold_domain
 from outrider.cli import NO, Add, Answer, Context, UsageError, arg
 from outrider.db.migrate import migrate
+from outrider.db.sqlite import SqliteDatabase
 from outrider.passwords import hash_password
 from outrider.people import People
 
@@ -52,9 +53,7 @@ def commands(add: Add) -> None:
     add("user", "password", user_password, help="set an account's password", arguments=[account])
     for verb, enabled in (("disable", False), ("enable", True)):
         handler = partial(user_enabled, enabled=enabled)
-        add(
-            "user", verb, handler, help=f"{verb} an account's logins; mail still arrives", arguments=[account]
-        )
+        add("user", verb, handler, help=f"{verb} an account's logins; mail still arrives", arguments=[account])
     add("user", "end", user_end, help="end an account; its addresses never come back", arguments=[account])
     add("notices", "send", notices_send, help="send the notices to users that wait")
     add(
@@ -68,24 +67,11 @@ def commands(add: Add) -> None:
 async def db_migrate(context: Context, _: argparse.Namespace) -> Answer:
     """Make the SQLite file if it is missing, then apply what is missing."""
     database = context.database()
-    if database.dialect == "sqlite":
-        make_file(context.core.database.removeprefix("sqlite:"))
+    if isinstance(database, SqliteDatabase):
+        database.create()
     applied = await migrate(database)
     text = f"applied {', '.join(map(str, applied))}" if applied else "nothing to do"
     return Answer({"applied": applied}, text)
-
-
-def make_file(path: str) -> None:
-    """A SQLite file in WAL mode, for the group of the daemons."""
-    import sqlite3  # noqa: PLC0415 - the one place outside outrider.db, before any daemon runs
-    from pathlib import Path  # noqa: PLC0415
-
-    if not Path(path).exists():
-        connection = sqlite3.connect(path)
-        connection.execute("PRAGMA page_size = 8192")  # certificates of a few kB fit into one page
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.close()
-        Path(path).chmod(0o660)
 
 
 @dataclass(frozen=True)
@@ -108,9 +94,7 @@ async def domain_add(context: Context, options: argparse.Namespace) -> Answer:
 
 
 async def domain_list(context: Context, _: argparse.Namespace) -> Answer:
-    rows = await context.database().all(
-        DomainListed, "SELECT name, kind, catch_all FROM domain ORDER BY name"
-    )
+    rows = await context.database().all(DomainListed, "SELECT name, kind, catch_all FROM domain ORDER BY name")
     data = [{"domain": row.name, "kind": row.kind, "catch_all": row.catch_all is not None} for row in rows]
     return Answer(data, "\n".join(f"{row.name}  {row.kind}" for row in rows) or "no domains")
 
@@ -141,8 +125,7 @@ async def user_add(context: Context, options: argparse.Namespace) -> Answer:
 async def user_list(context: Context, _: argparse.Namespace) -> Answer:
     found = await context.directory().people()
     data = [
-        {"account": one.address, "enabled": one.enabled, "language": one.language, "quota": one.quota}
-        for one in found
+        {"account": one.address, "enabled": one.enabled, "language": one.language, "quota": one.quota} for one in found
     ]
     return Answer(
         data, "\n".join(one.address + ("" if one.enabled else "  disabled") for one in found) or "no accounts"
@@ -158,9 +141,7 @@ async def user_password(context: Context, options: argparse.Namespace) -> Answer
 async def user_enabled(context: Context, options: argparse.Namespace, *, enabled: bool) -> Answer:
     await people_of(context).set_enabled(options.account, enabled, context.now())
     address = fold(options.account)
-    return Answer(
-        {"account": address, "enabled": enabled}, f"{address} is {'enabled' if enabled else 'disabled'}"
-    )
+    return Answer({"account": address, "enabled": enabled}, f"{address} is {'enabled' if enabled else 'disabled'}")
 
 
 async def user_end(context: Context, options: argparse.Namespace) -> Answer:
@@ -178,8 +159,7 @@ async def check_host(_: Context, __: argparse.Namespace) -> Answer:
     wrong = [one for one in findings if not one.fine]
     data = [{"check": one.name, "fine": one.fine, "found": one.found, "why": one.why} for one in findings]
     lines = [
-        f"{'ok   ' if one.fine else 'WRONG'} {one.name}: {one.found}"
-        + ("" if one.fine else f"\n      {one.why}")
+        f"{'ok   ' if one.fine else 'WRONG'} {one.name}: {one.found}" + ("" if one.fine else f"\n      {one.why}")
         for one in findings
     ]
     return Answer(data, "\n".join(lines), status=NO if wrong else 0)

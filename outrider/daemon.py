@@ -53,9 +53,7 @@ Wire = Callable[[Configuration, Health], Awaitable[Service]]
 def run(name: str, wire: Wire, arguments: Sequence[str] | None = None) -> int:
     """Run the daemon until a signal ends it; the exit status."""
     parser = argparse.ArgumentParser(prog=name)
-    parser.add_argument(
-        "--config", type=Path, help="the configuration file (default: OUTRIDER_CONFIG, then /etc)"
-    )
+    parser.add_argument("--config", type=Path, help="the configuration file (default: OUTRIDER_CONFIG, then /etc)")
     options = parser.parse_args(arguments)
     logs.setup()
     os.environ.pop("RUST_BACKTRACE", None)  # a library's backtrace would print what it was parsing
@@ -97,9 +95,7 @@ async def serve(path: Path | None, wire: Wire) -> int:
 async def listen(factories: dict[str, Factory], listener: Listener, one: socket.socket) -> asyncio.Server:
     factory = factories.get(listener.protocol)
     if factory is None:
-        raise SettingsError(
-            f"{listener.name}: unknown protocol {listener.protocol!r}; known are {sorted(factories)}"
-        )
+        raise SettingsError(f"{listener.name}: unknown protocol {listener.protocol!r}; known are {sorted(factories)}")
     loop = asyncio.get_running_loop()
     if one.family == socket.AF_UNIX:
         return await loop.create_unix_server(lambda: factory(listener), sock=one)

@@ -56,9 +56,7 @@ class DomainRow:
 class EntryRow:
     """One row of ENTRIES: what stands under one spelling, and which kind of thing it is."""
 
-    def __init__(
-        self, what: str, spelling: str, kind: str | None, expires: int | None, *person: object
-    ) -> None:
+    def __init__(self, what: str, spelling: str, kind: str | None, expires: int | None, *person: object) -> None:
         self.what, self.spelling, self.kind, self.expires = what, spelling, kind, expires
         self.person = PersonRow(*person).person()  # type: ignore[arg-type]
 
@@ -73,7 +71,7 @@ SELECT 'alias', l.address, l.kind, l.expires, {PERSON} FROM alias l
 UNION ALL
 SELECT 'tombstone', t.address, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM tombstone t
   WHERE t.address IN (:exact, :base)
-"""  # noqa: S608 - constants of this module
+"""
 
 
 @dataclass(frozen=True)
@@ -109,9 +107,7 @@ class SqlDirectory:
         domain = domain_of(address)
         if domain == self._opaque_domain:
             return Facts(address, "opaque", opaque=await self._by_opaque(address.rpartition("@")[0]))
-        found = await self._db.one(
-            DomainRow, "SELECT kind, catch_all FROM domain WHERE name = :domain", domain=domain
-        )
+        found = await self._db.one(DomainRow, "SELECT kind, catch_all FROM domain WHERE name = :domain", domain=domain)
         if found is None:
             return Facts(address, None)
         base, _ = split_tag(address)
@@ -133,32 +129,26 @@ class SqlDirectory:
 
     async def login(self, address: str) -> Login | None:
         """The person whose login this is, with the stored password."""
-        row = await self._db.one(
-            LoginRow, f"SELECT u.password, {PERSON} FROM {JOIN} WHERE u.address = :a", a=address
-        )  # noqa: S608
+        row = await self._db.one(LoginRow, f"SELECT u.password, {PERSON} FROM {JOIN} WHERE u.address = :a", a=address)
         return Login(row.person, row.stored) if row is not None and row.person is not None else None
 
     async def person(self, address: str) -> Person | None:
         """The person whose own address this is."""
-        row = await self._db.one(PersonRow, f"SELECT {PERSON} FROM {JOIN} WHERE u.address = :a", a=address)  # noqa: S608
+        row = await self._db.one(PersonRow, f"SELECT {PERSON} FROM {JOIN} WHERE u.address = :a", a=address)
         return row.person() if row is not None else None
 
     async def people(self) -> list[Person]:
         """Everybody, by address."""
-        rows = await self._db.all(PersonRow, f"SELECT {PERSON} FROM {JOIN} ORDER BY u.address")  # noqa: S608
+        rows = await self._db.all(PersonRow, f"SELECT {PERSON} FROM {JOIN} ORDER BY u.address")
         return [person for row in rows if (person := row.person()) is not None]
 
     async def by_account(self, account: int) -> Person | None:
         """The person behind an `account.id`; None after its end."""
-        row = await self._db.one(
-            PersonRow, f"SELECT {PERSON} FROM {JOIN} WHERE a.id = :account", account=account
-        )  # noqa: S608
+        row = await self._db.one(PersonRow, f"SELECT {PERSON} FROM {JOIN} WHERE a.id = :account", account=account)
         return row.person() if row is not None else None
 
     async def _by_opaque(self, local: str) -> Person | None:
-        row = await self._db.one(
-            PersonRow, f"SELECT {PERSON} FROM {JOIN} WHERE a.opaque = :local", local=local
-        )  # noqa: S608
+        row = await self._db.one(PersonRow, f"SELECT {PERSON} FROM {JOIN} WHERE a.opaque = :local", local=local)
         return row.person() if row is not None else None
 
 

@@ -64,9 +64,7 @@ def sockets(listeners: Iterable[Listener]) -> list[tuple[Listener, socket.socket
         known = {listener.name for listener in listeners}
         strange = sorted(set(inherited) - known)
         if strange:
-            raise SettingsError(
-                f"systemd hands over {strange[0]}, which no listener in the configuration names"
-            )
+            raise SettingsError(f"systemd hands over {strange[0]}, which no listener in the configuration names")
     return [(one, inherited.get(one.name) or bound(one)) for one in listeners]
 
 

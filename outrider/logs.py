@@ -59,9 +59,7 @@ class LineFormatter(logging.Formatter):
     def formatException(self, ei: ExcInfo) -> str:
         """Type and places, without the exception's text."""
         kind, _, where = ei
-        places = [
-            f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in traceback.extract_tb(where)
-        ]
+        places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in traceback.extract_tb(where)]
         return f"error={kind.__name__ if kind else '-'} at={'>'.join(places)}"
 
 

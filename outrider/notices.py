@@ -87,7 +87,8 @@ async def send_waiting(database: Database, directory: SqlDirectory, settings: Co
                 break
             sent += 1
         await database.run(
-            "UPDATE notice SET sent = :now WHERE account_id = :account AND kind = :kind AND object = :object AND day = :day",
+            "UPDATE notice SET sent = :now"
+            " WHERE account_id = :account AND kind = :kind AND object = :object AND day = :day",
             now=now,
             account=one.account,
             kind=one.kind,

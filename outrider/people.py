@@ -5,8 +5,9 @@ Refused    the answer is no, with the reason for the operator
 
 from typing import Literal
 
-from outrider.addresses import Dead, Unknown, domain_of, fold, judge, new_opaque, split_tag
+from outrider.addresses import Dead, Person, Unknown, domain_of, fold, judge, new_opaque, split_tag
 from outrider.db import Database, Taken
+from outrider.db.verbs import Statement
 from outrider.directory import NAME, SqlDirectory
 from outrider.notices import notice
 
@@ -49,7 +50,7 @@ class People:
         """A new account; returns the folded address."""
         address = fold(address)
         await self._free(address, now)
-        statements = [
+        statements: list[Statement] = [
             (
                 "INSERT INTO directory_user (address, password, enabled, language, quota, created)"
                 " VALUES (:address, :stored, 1, :language, :quota, :now)",
@@ -88,31 +89,36 @@ class People:
                 raise Refused(f"{address} is taken")
 
     async def set_password(self, address: str, stored: str, now: int) -> None:
-        await self._change(
-            address, "UPDATE directory_user SET password = :stored", "password", now, stored=stored
-        )
-        account = await self._account(address)
-        await self._db.transaction([notice(account, "password-changed", "", now)])
-
-    async def set_enabled(self, address: str, enabled: bool, now: int) -> None:
-        kind = "enabled" if enabled else "disabled"
-        await self._change(
-            address, "UPDATE directory_user SET enabled = :enabled", kind, now, enabled=int(enabled)
-        )
-
-    async def _change(self, address: str, sql: str, kind: str, now: int, **values: object) -> None:
-        account = await self._account(address)
+        """A new password; the owner is told."""
+        person = await self._person(address)
         await self._db.transaction(
             [
-                (f"{sql} WHERE address = :address", {"address": fold(address), **values}),
-                event(account, kind, now),
+                (
+                    "UPDATE directory_user SET password = :stored WHERE address = :address",
+                    {"stored": stored, "address": person.address},
+                ),
+                event(person.account, "password", now),
+                notice(person.account, "password-changed", "", now),
+            ]
+        )
+
+    async def set_enabled(self, address: str, enabled: bool, now: int) -> None:
+        """Let the account log in, or not; its mail arrives either way."""
+        person = await self._person(address)
+        await self._db.transaction(
+            [
+                (
+                    "UPDATE directory_user SET enabled = :enabled WHERE address = :address",
+                    {"enabled": int(enabled), "address": person.address},
+                ),
+                event(person.account, "enabled" if enabled else "disabled", now),
             ]
         )
 
     async def end(self, address: str, now: int) -> None:
         """End an account for ever: nobody logs in, all its addresses are dead, and none is given out again."""
-        account = await self._account(address)
-        folded = fold(address)
+        person = await self._person(address)
+        account, folded = person.account, person.address
         bury = "INSERT INTO tombstone (address, created)"
         await self._db.transaction(
             [
@@ -129,14 +135,14 @@ class People:
             ]
         )
 
-    async def _account(self, address: str) -> int:
+    async def _person(self, address: str) -> Person:
         person = await self._directory.person(fold(address))
         if person is None:
             raise Refused(f"there is no account {address}")
-        return person.account
+        return person
 
 
-def event(account: int, kind: str, now: int) -> tuple[str, dict[str, object]]:
+def event(account: int, kind: str, now: int) -> Statement:
     """The row in account_event by which every owner of data hears of the change."""
     sql = "INSERT INTO account_event (account_id, kind, at) VALUES (:account, :kind, :now)"
     return sql, {"account": account, "kind": kind, "now": now}

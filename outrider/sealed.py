@@ -47,12 +47,7 @@ class Keyring:
         """Encrypt with the newest key."""
         nonce = os.urandom(NONCE_BYTES)
         key_id = self.newest.encode()
-        return (
-            bytes([len(key_id)])
-            + key_id
-            + nonce
-            + self._keys[self.newest].encrypt(nonce, plain, bound_to(binding))
-        )
+        return bytes([len(key_id)]) + key_id + nonce + self._keys[self.newest].encrypt(nonce, plain, bound_to(binding))
 
     def open(self, blob: bytes, *binding: str) -> bytes:
         """Decrypt, if the blob was sealed for this binding with a key that we still have."""

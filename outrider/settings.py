@@ -28,7 +28,7 @@ class SettingsError(Exception):
     """What is wrong with the configuration, with file, section and key."""
 
 
-def setting(default: Any = _REQUIRED, *, help: str) -> Any:  # noqa: A002 - argparse's word for the same thing
+def setting(default: Any = _REQUIRED, *, help: str) -> Any:
     """Declare one key of a section; `help` is one line with unit and limits."""
     if default is _REQUIRED:
         return dataclasses.field(metadata={"help": help})
@@ -45,16 +45,10 @@ class CoreSettings:
         "sqlite:/var/lib/outrider/outrider.db",
         help="`sqlite:PATH`, or `postgresql://USER@HOST[,HOST2]/NAME` (password in `database_password`).",
     )
-    database_password: str = setting(
-        "", help="`credential:NAME` of the file with PostgreSQL's password; empty = none."
-    )
-    opaque_domain: str = setting(
-        "", help="Domain of random addresses that hide an owner; empty = `b.` + domain."
-    )
+    database_password: str = setting("", help="`credential:NAME` of the file with PostgreSQL's password; empty = none.")
+    opaque_domain: str = setting("", help="Domain of random addresses that hide an owner; empty = `b.` + domain.")
     language: Literal["de", "en"] = setting("en", help="Language of accounts that have not chosen one.")
-    notice_sender: str = setting(
-        "", help="Address in From of notices to users; empty = `postmaster@` + domain."
-    )
+    notice_sender: str = setting("", help="Address in From of notices to users; empty = `postmaster@` + domain.")
     notice_relay: str = setting("127.0.0.1:25", help="HOST:PORT where notices are handed to Postfix.")
 
     def __post_init__(self) -> None:
@@ -142,9 +136,7 @@ def convert(kind: Any, value: Any, place: str) -> Any:
     if origin is Literal:
         if value in arguments:
             return value
-        raise SettingsError(
-            f"{place}: expected one of {', '.join(map(repr, arguments))}, found {shown(value)}"
-        )
+        raise SettingsError(f"{place}: expected one of {', '.join(map(repr, arguments))}, found {shown(value)}")
     if origin in (typing.Union, types.UnionType):
         return convert(next(one for one in arguments if one is not type(None)), value, place)
     if origin is tuple:

@@ -1,8 +1,8 @@
 """Migrations: numbered .sql files, one transaction each, the same for both engines.
 
-`schema(version, readable_from)` says which file came last and the oldest release number (= its last file) that can still
-work on it: a migration first only adds, and what an older release needs is removed one release later. A file may begin
-with `-- readable from N`. A daemon runs if readable_from <= its own number <= version … otherwise it answers "later".
+`schema(version, readable_from)` says which file came last and the oldest release number (= its last file) that can
+still work on it: a migration first only adds, and what an older release needs is removed one release later. A file may
+begin with `-- readable from N`. A daemon runs if readable_from <= its own number <= version, else it answers "later".
 """
 
 import re
@@ -42,9 +42,7 @@ async def check_schema(database: Database) -> None:
             f"the schema is number {found.version}, this release needs {MINE}: run `outrider db migrate`"
         )
     if found.readable_from > MINE:
-        raise SchemaTrouble(
-            f"the schema is number {found.version}, made by a newer release; this one knows {MINE}"
-        )
+        raise SchemaTrouble(f"the schema is number {found.version}, made by a newer release; this one knows {MINE}")
 
 
 class Version:

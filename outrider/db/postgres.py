@@ -107,7 +107,7 @@ class PostgresDatabase:
         for host in list(self._hosts):
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    connection = await asyncpg.connect(
+                    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(  # type: ignore[call-overload]
                         host=host[0],
                         port=host[1],
                         user=self._user,
@@ -134,9 +134,7 @@ async def leave_as_it_is(_: Any) -> None:
 
 def host_and_port(text: str) -> tuple[str, int]:
     """`HOST[:PORT]`; a percent-encoded directory (`%2Frun%2Fpostgresql`) means the Unix socket in it."""
-    host, _, port = (
-        text.partition(":") if not text.startswith("[") else text[1:].replace("]", "").partition(":")
-    )
+    host, _, port = text.partition(":") if not text.startswith("[") else text[1:].replace("]", "").partition(":")
     return unquote(host) or "/run/postgresql", int(port or 5432)
 
 

@@ -19,6 +19,7 @@ from outrider.db.verbs import DEADLINE_SECONDS, DatabaseDown, Row, Statement, Ta
 
 BUSY_MS = 1000  # another process's write may hold the lock that long; then "later", well before Dovecot's patience ends
 COMMIT_BATCH = 64  # writes that share one fdatasync; more would delay the first of them noticeably
+PAGE_BYTES = 8192  # a certificate of a few kB fits into one page
 
 Result = TypeVar("Result")
 
@@ -61,6 +62,16 @@ class SqliteDatabase:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
 
+    def create(self) -> None:
+        """Make the file if it is missing: WAL (readers never wait for the writer), for the group of the daemons."""
+        if Path(self.path).exists():
+            return
+        connection = sqlite3.connect(self.path)
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.close()
+        Path(self.path).chmod(0o660)
+
     async def one(self, row: type[Row], sql: str, /, **values: Any) -> Row | None:
         found = self._read(sql, values)
         return maker(row)(found[0]) if found else None
@@ -70,15 +81,11 @@ class SqliteDatabase:
         return [make(columns) for columns in self._read(sql, values)]
 
     async def run(self, sql: str, /, **values: Any) -> int:
-        return await self._write(
-            lambda connection: connection.execute(worded(sql, "sqlite"), values).rowcount
-        )
+        return await self._write(lambda connection: connection.execute(worded(sql, "sqlite"), values).rowcount)
 
     async def take(self, row: type[Row], sql: str, /, **values: Any) -> list[Row]:
         make = maker(row)
-        rows = await self._write(
-            lambda connection: connection.execute(worded(sql, "sqlite"), values).fetchall()
-        )
+        rows = await self._write(lambda connection: connection.execute(worded(sql, "sqlite"), values).fetchall())
         return [make(columns) for columns in rows]
 
     async def transaction(self, statements: Sequence[Statement]) -> list[int]:

@@ -5,7 +5,8 @@
     ├── Taken            a unique key exists already
     └── SchemaTrouble    the schema is older or newer than this release can use
 
-A write that failed with DatabaseDown may have happened ("unknown"). Nobody retries it and calls the second answer a fact.
+A write that failed with DatabaseDown may have happened ("unknown"). Nobody retries it and calls the second answer a
+fact.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,9 +15,7 @@ from typing import Any, Protocol, TypeVar
 Row = TypeVar("Row")
 Statement = tuple[str, dict[str, Any]]
 
-DEADLINE_SECONDS = (
-    3.0  # every verb, waiting for a connection included: Postfix and Dovecot get an answer within 8 s
-)
+DEADLINE_SECONDS = 3.0  # every verb, waiting for a connection included: Postfix and Dovecot get an answer within 8 s
 
 
 class DatabaseError(Exception):

@@ -5,8 +5,6 @@ subkeys silently. A subkey that is not really bound would let its uploader be fo
 else's key id. RFC 9580 section 5.2.4 says what is hashed; `cryptography` does the arithmetic.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -111,9 +109,7 @@ def binding_holds(primary: bytes, subkey: bytes, signature: bytes) -> bool | Non
 
 def may_sign(parts: SignatureParts) -> bool:
     """The signing flag of a binding."""
-    return any(
-        kind == KEY_FLAGS and value[:1] and value[0] & MAY_SIGN for kind, value in subpackets(parts.hashed)
-    )
+    return any(kind == KEY_FLAGS and value[:1] and value[0] & MAY_SIGN for kind, value in subpackets(parts.hashed))
 
 
 def _embedded(parts: SignatureParts) -> Iterator[bytes]:
@@ -156,9 +152,7 @@ def _hashed_key(body: bytes) -> bytes:
     return b"\x99" + len(body).to_bytes(2, "big") + body
 
 
-def _check(
-    key: PublicKey, code: int, material: bytes, digest: bytes, algorithm: hashes.HashAlgorithm
-) -> None:
+def _check(key: PublicKey, code: int, material: bytes, digest: bytes, algorithm: hashes.HashAlgorithm) -> None:
     """Raises InvalidSignature. EdDSA signs the digest itself as its message."""
     match key:
         case rsa.RSAPublicKey():

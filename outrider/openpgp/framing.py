@@ -5,8 +5,6 @@ this scanner needs 0.1 ms, allocates no more than its input, and lets nothing el
 Packet headers: RFC 9580 section 4.2. ASCII armor: RFC 9580 section 6.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 from dataclasses import dataclass
@@ -147,9 +145,7 @@ def dearmor(data: bytes) -> bytes:
     start = data.find(_PUBLIC)
     if start < 0:
         other = data.find(_BEGIN)
-        raise BadCertificate(
-            "not-a-key", detail="another kind of OpenPGP data" if other >= 0 else "other text"
-        )
+        raise BadCertificate("not-a-key", detail="another kind of OpenPGP data" if other >= 0 else "other text")
     end = data.find(_END, start)
     if end < 0:
         raise BadCertificate("armor", detail="the END line is missing")

@@ -3,19 +3,13 @@
 RFC 9580 sections 5.5.2 (layout), 5.5.5 (material), 9.1 (algorithms), 9.2 (curves).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
 PublicKey = (
-    rsa.RSAPublicKey
-    | dsa.DSAPublicKey
-    | ec.EllipticCurvePublicKey
-    | ed25519.Ed25519PublicKey
-    | ed448.Ed448PublicKey
+    rsa.RSAPublicKey | dsa.DSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
 )
 
 RSA = frozenset({1, 2, 3})

@@ -4,8 +4,6 @@ The sentence is for the person who holds the key, so it says what to do. The cod
 and for translations.
 """
 
-from __future__ import annotations
-
 REASONS = {
     "private": "You uploaded your PRIVATE key. It was thrown away and not stored. Anybody who saw that file can "
     "read your mail: export the public key instead (gpg --export --armor ADDRESS).",

@@ -7,7 +7,6 @@ people       the writer, with the demo's domains made
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest_asyncio
 
 from outrider.db import Database, open_database
 from outrider.db.migrate import migrate
+from outrider.db.sqlite import SqliteDatabase
 from outrider.directory import SqlDirectory
 from outrider.people import People
 
@@ -40,10 +40,9 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 def new_sqlite(path: Path) -> Database:
     """An empty file in WAL mode, as `outrider db migrate` makes it."""
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.close()
-    return open_database(f"sqlite:{path}")
+    one = SqliteDatabase(str(path))
+    one.create()
+    return one
 
 
 @pytest.fixture

@@ -1,0 +1,41 @@
+# Outrider: see README.md. `make demo` and `make test` install what they need on a fresh Debian 12 or 13, as root.
+RELEASE ?= 12
+PYTHON = /usr/bin/python3
+BIN = .venv/bin
+TOOLS = mmdebstrap systemd-container iproute2 util-linux python3-venv python3-dev gcc gnupg debian-archive-keyring
+
+.PHONY: demo tour up down test root tools clean
+
+demo tour: tools
+	$(BIN)/python -m demo $@ --release $(RELEASE)
+
+up: tools dir
+	$(BIN)/python -m demo up $(DIR) --release $(RELEASE)
+
+down: tools dir
+	$(BIN)/python -m demo down $(DIR)
+
+test: tools
+	$(BIN)/tox $(if $(ENV),-e $(ENV))
+
+dir:
+	@test -n "$(DIR)" || { echo "make $(MAKECMDGOALS): say where, for example DIR=/var/tmp/outrider"; exit 2; }
+
+root:
+	@test "$$(id -u)" = 0 || { echo "make $(MAKECMDGOALS): root is missing (it boots Debian in folders of its own)"; exit 2; }
+
+# Tools on the machine itself; every server runs inside a root.
+tools: root .venv/made
+	@dpkg-query -W $(TOOLS) >/dev/null 2>&1 || { apt-get -q update && DEBIAN_FRONTEND=noninteractive \
+		apt-get -qy --no-install-recommends install $(TOOLS); }
+
+.venv/made: pyproject.toml requirements.lock | root
+	@dpkg-query -W python3-venv >/dev/null 2>&1 || { apt-get -q update && DEBIAN_FRONTEND=noninteractive \
+		apt-get -qy --no-install-recommends install python3-venv; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --upgrade 'pip>=25.1'
+	$(BIN)/pip install -q --constraint requirements.lock --group workshop
+	touch $@
+
+clean:
+	rm -rf .venv .tox
