@@ -8,7 +8,7 @@ the same words for an address of somebody else and for one that does not exist.
 from dataclasses import dataclass
 from enum import Enum
 
-from outrider.addresses import Alias, Dead, Group, Mailbox, Resolution, TryLater, Unknown
+from outrider.addresses import Alias, BadAddress, Dead, Mailbox, Resolution, TryLater, Unknown, fold
 from policy.protocol.delegation import Request
 from policy.protocol.socketmap import Found, NotFound, Permanent, Reply, Temporary, Timeout
 
@@ -70,8 +70,7 @@ _OWN_DISPOSABLE = (
     "Please send from your own address, {login}"
 )
 _NOT_YOURS = (
-    "550 5.7.1 You are logged in as {login} and cannot send as {sender}. "
-    "Please send from an address of your own"
+    "550 5.7.1 You are logged in as {login} and cannot send as {sender}. Please send from an address of your own"
 )
 _FOREIGN_DISPOSABLE = "550 5.7.1 {sender} is a disposable address: it only receives mail and never sends any"
 
@@ -100,7 +99,7 @@ def judge_submission(request: Request, facts: SenderFacts | TryLater) -> Judgeme
     match facts:
         case TryLater():
             return LATER
-        case SenderFacts(owners=owners) if request.sasl_username in owners:
+        case SenderFacts(owners=owners) if _folded(request.sasl_username) in owners:
             return PASSED
         case SenderFacts(disposable=True):
             return _refused(Verdict.DISPOSABLE, _OWN_DISPOSABLE, request)
@@ -108,29 +107,24 @@ def judge_submission(request: Request, facts: SenderFacts | TryLater) -> Judgeme
             return _refused(Verdict.NOT_YOURS, _NOT_YOURS, request)
 
 
-def judge_inbound(request: Request, facts: SenderFacts | TryLater, *, opaque_recipient: bool) -> Judgement:
+def judge_inbound(request: Request, *, disposable_sender: bool, opaque_recipient: bool) -> Judgement:
     """Mail from outside: nothing comes from a disposable address, and opaque addresses take bounces alone."""
     if not request.sender:
         return PASSED
-    if opaque_recipient:
-        return OPAQUE
-    match facts:
-        case TryLater():
-            return LATER
-        case SenderFacts(disposable=True):
-            return _refused(Verdict.DISPOSABLE, _FOREIGN_DISPOSABLE, request)
-        case SenderFacts():
-            return PASSED
+    if disposable_sender:
+        return _refused(Verdict.DISPOSABLE, _FOREIGN_DISPOSABLE, request)
+    return OPAQUE if opaque_recipient else PASSED
 
 
 # What the maps say ---------------------------------------------------------------------------------------------
 
+MAPS = frozenset({"domains", "recipients", "senders"})
 UNREADABLE = Temporary("the directory cannot be read now")
 TOO_LATE = Timeout("the directory did not answer in time")
 NO_SUCH_MAP = Permanent("there is no such map")
 
 
-def domain_reply(kind: str | None | TryLater) -> Reply:
+def domain_reply(kind: str | TryLater | None) -> Reply:
     """virtual_mailbox_domains: ours of any kind (own, disposable, external, opaque)."""
     match kind:
         case TryLater():
@@ -144,7 +138,7 @@ def domain_reply(kind: str | None | TryLater) -> Reply:
 def recipient_reply(resolution: Resolution) -> Reply:
     """virtual_mailbox_maps: does mail to this address arrive? Expired, ended and never made are the same."""
     match resolution:
-        case Mailbox() | Alias() | Group():
+        case Mailbox() | Alias():
             return Found("1")
         case Dead() | Unknown():
             return NotFound()
@@ -163,17 +157,6 @@ def sender_reply(owners: tuple[str, ...] | TryLater) -> Reply:
             return Found(",".join(owners))
 
 
-def alias_reply(resolution: Resolution) -> Reply:
-    """virtual_alias_maps: groups alone; an address with one owner is mapped at the last hop, never here."""
-    match resolution:
-        case Group(members=members) if members:
-            return Found(",".join(members))
-        case Group() | Mailbox() | Alias() | Dead() | Unknown():
-            return NotFound()
-        case TryLater():
-            return UNREADABLE
-
-
 def _refused(verdict: Verdict, text: str, request: Request) -> Judgement:
     return Judgement(verdict, text.format(sender=_shown(request.sender), login=_shown(request.sasl_username)))
 
@@ -183,3 +166,11 @@ def _shown(address: str) -> str:
     if address and len(address) <= SHOWN_CHARACTERS and address.isascii() and address.isprintable():
         return address
     return "this address"
+
+
+def _folded(login: str) -> str:
+    """The login in the directory's spelling; empty, which owns nothing, if it is no address."""
+    try:
+        return fold(login)
+    except BadAddress:
+        return ""

@@ -83,9 +83,7 @@ def encode_answer(action: str) -> bytes:
     An empty action permits in Postfix, text that is not UTF-8 is a 451, and a line end cuts the text:
     ValueError for whatever is not one line of printable ASCII within ACTION_CHARACTERS.
     """
-    if not (
-        action.strip() and action.isascii() and action.isprintable() and len(action) <= ACTION_CHARACTERS
-    ):
+    if not (action.strip() and action.isascii() and action.isprintable() and len(action) <= ACTION_CHARACTERS):
         raise ValueError(f"not an action: {action!r}")
     return b"action=" + action.encode("ascii") + b"\n\n"
 
@@ -103,9 +101,7 @@ def _request(block: bytes) -> Request | Malformed:
     if attributes.get(b"request") != REQUEST_TYPE.encode():
         return Malformed("no request of the type smtpd_access_policy")
     known = {
-        name: attributes[key].decode("utf-8", "surrogateescape")
-        for key, name in _NAMES.items()
-        if key in attributes
+        name: attributes[key].decode("utf-8", "surrogateescape") for key, name in _NAMES.items() if key in attributes
     }
     return Request(**known)
 

@@ -1,0 +1,43 @@
+"""outrider-policy: wires settings, directory, desks and sockets."""
+
+import time
+
+from outrider.admin import Health
+from outrider.daemon import Service, run
+from outrider.db import open_database
+from outrider.directory import SqlDirectory
+from outrider.settings import Configuration, CoreSettings, credential
+from policy.answers import DelegationDesk, Facts, SocketmapDesk
+from policy.protocol.delegation import RequestReader
+from policy.protocol.socketmap import LookupReader
+from policy.server import Conversation, House
+from policy.settings import PolicySettings
+
+
+async def wire(configuration: Configuration, health: Health) -> Service:
+    """The daemon's objects; opens nothing yet."""
+    core = configuration.section("outrider", CoreSettings)
+    settings = configuration.section("policy", PolicySettings)
+    password = credential(core.database_password).read_text().strip() if core.database_password else ""
+    database = open_database(core.database, password)
+    facts = Facts(SqlDirectory(database, core.opaque_domain), health, lambda: int(time.time()))
+    house = House()
+    delegation, socketmap = DelegationDesk(facts), SocketmapDesk(facts)
+
+    async def drain() -> None:
+        await house.drain()
+        await database.close()
+
+    return Service(
+        listeners=settings.listeners,
+        protocols={
+            "delegation": lambda _: Conversation(RequestReader(), delegation, house),
+            "socketmap": lambda _: Conversation(LookupReader(), socketmap, house),
+        },
+        drain=drain,
+    )
+
+
+def main() -> int:
+    """The console script."""
+    return run("outrider-policy", wire)
