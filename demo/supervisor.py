@@ -1,0 +1,118 @@
+"""The background process of one demo folder: `python -m demo.supervisor FOLDER`, detached.
+
+It reads FOLDER/plan.json (which layer), boots the world, writes FOLDER/ready and waits for SIGTERM. Everything it
+started ends with it, however it ends. FOLDER/supervisor holds its process number and start time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from demo.commands import CommandFailed
+from demo.layers import Layer
+from demo.places import CHECKOUT, Release, release_named
+from demo.world import World
+
+UP_SECONDS = 120.0  # the bridge and a boot take 2
+DOWN_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the supervisor boots: `layers` are folders, top first."""
+
+    release: Release
+    layers: tuple[str, ...]
+    authority: str | None
+
+    def write(self, folder: Path) -> None:
+        (folder / "plan.json").write_text(json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def read(cls, folder: Path) -> Plan:
+        raw = json.loads((folder / "plan.json").read_text())
+        return cls(release_named(raw["release"]), tuple(raw["layers"]), raw["authority"])
+
+    @property
+    def layer(self) -> Layer:
+        top, *rest = [Path(name) for name in self.layers]
+        return Layer(top, tuple(Layer(path) for path in rest))
+
+
+def born(pid: int) -> str | None:
+    """When process `pid` started (proc(5), field 22 of stat), None if there is none: numbers are used again."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def running(folder: Path) -> int | None:
+    """The live supervisor of this folder."""
+    try:
+        pid, start = (folder / "supervisor").read_text().split()
+    except (FileNotFoundError, ValueError):
+        return None
+    return int(pid) if born(int(pid)) == start else None
+
+
+def start(folder: Path, plan: Plan) -> None:
+    """Start the supervisor and wait until its world is ready."""
+    plan.write(folder)
+    (folder / "ready").unlink(missing_ok=True)
+    with (folder / "supervisor.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "demo.supervisor", str(folder)],
+            cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    deadline = time.monotonic() + UP_SECONDS
+    while not (folder / "ready").exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.terminate()
+            raise CommandFailed(f"the demo did not come up:\n{(folder / 'supervisor.log').read_text()}")
+        time.sleep(0.02)
+
+
+def stop(folder: Path) -> bool:
+    """End the supervisor of this folder, by force if it must be; False if there was none."""
+    pid = running(folder)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + DOWN_SECONDS
+    while running(folder) == pid:
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+    return True
+
+
+def main(folder: Path) -> int:
+    (folder / "supervisor").write_text(f"{os.getpid()} {born(os.getpid())}")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    plan = Plan.read(folder)
+    world = World(folder, plan.layer, print, authority=Path(plan.authority) if plan.authority else None)
+    try:
+        world.up()
+        (folder / "ready").touch()
+        signal.sigwait({signal.SIGTERM})
+    except Exception:
+        traceback.print_exc()
+        return 1
+    finally:
+        world.close()
+        (folder / "supervisor").unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]).resolve()))
