@@ -67,6 +67,7 @@ CREATE TABLE token (
     period {int} NOT NULL,             -- seconds
     last {int} NOT NULL,               -- highest step or counter ever accepted
     drift {int} NOT NULL,              -- steps
+    wrong {int} NOT NULL,              -- wrong codes since the last right one; five end a pending token
     created {int} NOT NULL,
     confirmed {int}
 ){strict};

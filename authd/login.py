@@ -1,0 +1,101 @@
+"""One login from its credentials to its verdict: fetch the facts, ask `decide`, do the work it names."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from authd.decide import Facts, Hash, Later, No, Request, Spend, Verdict, Yes, decide
+from authd.hashing import Hashing, Overload
+from authd.keys import Keys
+from authd.methods import app_password
+from authd.store import Store
+from outrider.addresses import BadAddress, fold
+from outrider.admin import Health
+from outrider.db import DatabaseDown
+from outrider.directory import Directory
+from outrider.passwords import UnknownScheme
+from outrider.sealed import KeyTrouble
+
+logger = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 8.0
+"""Every login is answered in that time: Postfix gives up after 10 s (its AUTH_TIMEOUT is not configurable)."""
+NO_ACCOUNT = 0
+"""The store is asked about an unknown login too, under a number that is never issued."""
+
+
+class Logins:
+    """Judges logins. `default_level` counts where an account has tokens and no level of its own."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        store: Store,
+        keys: Keys,
+        hashing: Hashing,
+        *,
+        default_level: int,
+        health: Health,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._directory, self._store, self._keys, self._hashing = directory, store, keys, hashing
+        self._default_level, self._health, self._clock = default_level, health, clock
+
+    async def judge(self, login: str, request: Request, wanted: Callable[[], bool]) -> Verdict:
+        """Yes, No or Later; never an exception, never after more than ANSWER_SECONDS.
+
+        `wanted` tells whether anybody still waits: no code is spent for somebody who has gone.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._judge(login, request, wanted)
+        except TimeoutError:
+            return Later("no verdict in time")
+        except KeyTrouble as error:
+            self._health.trouble("key", str(error))
+            return Later("key")
+        except DatabaseDown as error:
+            self._health.trouble("database", str(error))
+            return Later("database")
+        except Overload:
+            return Later("all hash threads are busy")
+        except UnknownScheme as error:
+            logger.warning("password scheme %s is not known to this release", error)
+            return Later("password scheme")
+        except Exception:
+            logger.error("login failed unexpectedly", exc_info=True)
+            return Later("internal")
+
+    async def _judge(self, login: str, request: Request, wanted: Callable[[], bool]) -> Verdict:
+        step = decide(request, await self._facts(login, request), int(self._clock()))
+        if not isinstance(step, Hash):
+            return step
+        right = await self._hashing.fits(step.stored, step.secret)
+        match step.right if right else step.wrong:
+            case Spend(match=match, done=done, lost=lost):
+                if not wanted():
+                    return Later("nobody waits for the answer")
+                return done if await self._store.spend(match) else lost
+            case (Yes() | No()) as verdict:
+                return verdict
+
+    async def _facts(self, login: str, request: Request) -> Facts:
+        """The same look-ups whether the account exists or not."""
+        ring = self._keys.ring()
+        try:
+            address = fold(login)
+        except BadAddress:
+            address = ""
+        found = await self._directory.login(address)
+        account = found.person.account if found else NO_ACCOUNT
+        sign_in = await self._store.sign_in(account, app_password.prefix(request.field) or "", ring)
+        return Facts(
+            person=found.person if found else None,
+            stored=found.stored if found else None,
+            level=self._default_level if sign_in.level is None else sign_in.level,
+            tokens=sign_in.tokens,
+            app_password=sign_in.app_password,
+        )
