@@ -130,7 +130,8 @@ def test_an_old_self_signature_has_its_own_reason():
 
 
 def test_a_short_key_is_too_weak():
-    made = Certificate(MADE, key=SigningKey(MADE, rsa.generate_private_key(65537, 1024)))  # noqa: S505 - on purpose.user_id(f"A <{ALICE}>")
+    short = rsa.generate_private_key(65537, 1024)  # noqa: S505 - on purpose
+    made = Certificate(MADE, key=SigningKey(MADE, short)).user_id(f"A <{ALICE}>")
     assert refused(made.raw) == "weak"
 
 
