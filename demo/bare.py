@@ -74,7 +74,7 @@ def packages_layer(release: Release, name: str, packages: Sequence[str], say: Sa
     """The base with `packages` installed but never started: servers of the tests and of the demo's outside world."""
     ground = base(release, say)
     never_start = "printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"
-    install = f"{APT_INSTALL} install {' '.join(packages)}; apt-get clean; rm -rf /var/lib/apt/lists/*; rm /usr/sbin/policy-rc.d"
+    install = f"{APT_INSTALL} install {' '.join(packages)}; apt-get clean; rm /usr/sbin/policy-rc.d"
     script = f"{never_start}; {install}"
     return ensure(name, release, [RECIPE, *packages], ground, lambda tree: in_chroot(ground, tree, script), say)
 
