@@ -4,7 +4,7 @@ PYTHON = /usr/bin/python3
 BIN = .venv/bin
 TOOLS = mmdebstrap systemd-container iproute2 util-linux python3-venv python3-dev gcc gnupg debian-archive-keyring
 
-.PHONY: demo tour up down test root tools clean
+.PHONY: demo tour up down test root tools lock manual clean
 
 demo tour: tools
 	$(BIN)/python -m demo $@ --release $(RELEASE)
@@ -36,6 +36,17 @@ tools: root .venv/made
 	$(BIN)/pip install -q --upgrade 'pip>=25.1'
 	$(BIN)/pip install -q --constraint requirements.lock --group workshop
 	touch $@
+
+# Newest versions that pyproject.toml allows, for every Python that we run on.
+lock: .venv/made
+	$(BIN)/pip install -q uv
+	{ head -1 requirements.lock; $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -q --no-header \
+		--no-annotate $(foreach one,test demo types lint layers workshop,--group $(one)); } > requirements.new
+	mv requirements.new requirements.lock
+
+# The sample configuration and the manual pages, from the settings classes and the commands.
+manual:
+	.tox/unit/bin/python -m outrider.manual docs
 
 clean:
 	rm -rf .venv .tox

@@ -6,6 +6,7 @@ address or login is ever a label.
 
 import asyncio
 import logging
+from typing import cast
 
 import httptools
 import prometheus_client
@@ -44,8 +45,7 @@ class AdminProtocol(asyncio.Protocol):
         self._received = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)

@@ -117,6 +117,7 @@ def bind_or_explain(one: socket.socket, where: str | tuple[str, int], listener: 
     try:
         one.bind(where)
     except OSError as error:
+        one.close()
         raise SettingsError(f"cannot listen on {listener.name}: {error.strerror}") from None
 
 
