@@ -154,7 +154,7 @@ class Conversation(asyncio.Protocol, Generic[Question]):
             if self._transport.is_closing():
                 return
             self._transport.write(answer)
-            if len(self._waiting) == PIPELINE // 2 and not self._last:
+            if len(self._waiting) <= PIPELINE // 2 and not self._transport.is_reading():
                 self._transport.resume_reading()
         self._worker = None
         if self._last:

@@ -99,9 +99,7 @@ def test_malformed_is_said_once_and_ends_the_stream(data: bytes, reason: str) ->
 def test_limit_is_exact() -> None:
     key = "k" * (REQUEST_BYTES - 2)
     assert LookupReader().feed(encode_lookup(Lookup("m", key))) == [Lookup("m", key)]
-    assert LookupReader().feed(encode_lookup(Lookup("m", key + "k"))) == [
-        Malformed("a netstring over the limit")
-    ]
+    assert LookupReader().feed(encode_lookup(Lookup("m", key + "k"))) == [Malformed("a netstring over the limit")]
 
 
 def test_a_megabyte_is_not_stored() -> None:
