@@ -4,9 +4,9 @@ import time
 
 from outrider.admin import Health
 from outrider.daemon import Service, run
-from outrider.db import open_database
+from outrider.db.serving import serving_database
 from outrider.directory import SqlDirectory
-from outrider.settings import Configuration, CoreSettings, credential
+from outrider.settings import Configuration, CoreSettings
 from policy.answers import DelegationDesk, Facts, SocketmapDesk
 from policy.protocol.delegation import RequestReader
 from policy.protocol.socketmap import LookupReader
@@ -18,8 +18,7 @@ async def wire(configuration: Configuration, health: Health) -> Service:
     """The daemon's objects; opens nothing yet."""
     core = configuration.section("outrider", CoreSettings)
     settings = configuration.section("policy", PolicySettings)
-    password = credential(core.database_password).read_text().strip() if core.database_password else ""
-    database = open_database(core.database, password)
+    database = serving_database(core)
     facts = Facts(SqlDirectory(database, core.opaque_domain), health, lambda: int(time.time()))
     house = House()
     delegation, socketmap = DelegationDesk(facts), SocketmapDesk(facts)
