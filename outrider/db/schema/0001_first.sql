@@ -113,7 +113,9 @@ CREATE TABLE certificate (
     body {bytes} NOT NULL,              -- cleaned, binary
     armored {bytes} NOT NULL,           -- what op=get answers
     listing {bytes} NOT NULL,           -- what op=index answers in machine-readable form
-    published {int} NOT NULL,          -- 0 = in no look-up
+    published {int} NOT NULL,           -- 0 = in no look-up
+    revoked {int} NOT NULL,
+    expires {int},                      -- NULL = never
     updated {int} NOT NULL
 ){strict};
 CREATE INDEX certificate_account ON certificate (account_id);
