@@ -18,6 +18,7 @@ import getpass
 import json
 import os
 import pwd
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -35,6 +36,7 @@ from outrider.settings import Configuration, CoreSettings, SettingsError, creden
 DONE, NO, USAGE, LATER = 0, 1, 2, 75
 SYSTEM_USER = "outrider"  # owns the database; the daemons share its group
 SECRET_LIMIT = 4096  # characters read from standard input for a password or code
+ANSWER_LIMIT = 1 << 20  # bytes of one answer; a thousand listed rows fit
 ADMIN_SECONDS = 10.0  # a daemon answers within 8 s
 
 
@@ -100,14 +102,10 @@ class Context:
     async def ask(self, socket_path: str, request: dict[str, Any]) -> dict[str, Any]:
         """One question to a daemon's admin socket (a line of JSON each way); its `error` becomes Refused."""
         try:
-            async with asyncio.timeout(ADMIN_SECONDS):
-                reader, writer = await asyncio.open_unix_connection(socket_path, limit=1 << 20)
-                writer.write(json.dumps(request).encode() + b"\n")
-                line = await reader.readline()
-                writer.close()
+            line = await asyncio.to_thread(exchange, socket_path, json.dumps(request).encode() + b"\n")
         except PermissionError:
             raise UsageError(f"{socket_path} is for root alone") from None
-        except (OSError, TimeoutError, ValueError):
+        except OSError:  # TimeoutError is one
             raise TryAgain(f"nobody answers at {socket_path}") from None
         try:
             answer = json.loads(line)
@@ -220,6 +218,16 @@ async def handled(options: argparse.Namespace) -> Answer:
 def complained(error: Exception, status: int) -> int:
     print(f"outrider: {error}", file=sys.stderr)
     return status
+
+
+def exchange(path: str, line: bytes) -> bytes:
+    """One line to a Unix socket, one line back (cut at ANSWER_LIMIT); blocks."""
+    with socket.socket(socket.AF_UNIX) as one:
+        one.settimeout(ADMIN_SECONDS)
+        one.connect(path)
+        one.sendall(line)
+        with one.makefile("rb") as answer:
+            return answer.readline(ANSWER_LIMIT)
 
 
 def become_owner(url: str) -> None:
