@@ -1,7 +1,7 @@
 -- Dovecot asks authd: who may log in (passdb), and whose mailbox an address is (userdb).
 --
--- One file for Dovecot 2.3 and 2.4. It runs in Dovecot's auth workers (2.3: blocking=yes, 2.4: use_worker=yes, both
--- the default) and speaks Dovecot's own authentication protocols over two Unix sockets, as Postfix does:
+-- One file for Dovecot 2.3 and 2.4. It runs in Dovecot's auth workers (2.3: blocking=yes, 2.4: use_worker=yes,
+-- both the default) and speaks Dovecot's own authentication protocols over two Unix sockets, as Postfix does:
 --
 --     /run/outrider/auth-login     auth client:  AUTH -> OK | FAIL
 --     /run/outrider/auth-master    auth master:  USER -> USER | NOTFOUND | FAIL
@@ -13,6 +13,7 @@ local LOGIN = "/run/outrider/auth-login"
 local MASTER = "/run/outrider/auth-master"
 local ANSWER_SECONDS = 9 -- authd answers within 8
 
+require "socket" -- ignores SIGPIPE, so that writing to a closed connection is an error and not the end
 local unix = require "socket.unix"
 local mime = require "mime"
 
@@ -21,7 +22,7 @@ local ESCAPED = { ["\0"] = "\0010", ["\1"] = "\0011", ["\t"] = "\1t", ["\n"] = "
 local MEANT = { ["0"] = "\0", ["1"] = "\1", t = "\t", n = "\n", l = "\n", r = "\r" }
 
 local function escape(text)
-  return (tostring(text):gsub("[%z\1\t\n\r]", ESCAPED))
+  return (tostring(text):gsub("[\0\1\t\n\r]", ESCAPED))
 end
 
 local function unescape(text)
@@ -106,8 +107,8 @@ function Link:send(make)
   return nil
 end
 
--- The fields of the next line that answers `number`, or nil. After nil the connection is gone: a late answer must
--- not be taken for the next one's. The request is not sent again: authd may have used up its code.
+-- The fields of the next line that answers `number`, or nil. After nil the connection is gone: a late answer
+-- must not be taken for the next one's. The request is not sent again: authd may have used up its code.
 function Link:receive(number)
   while true do
     local text = self.socket:receive("*l")

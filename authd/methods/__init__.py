@@ -3,6 +3,8 @@
     token.py          what the decision knows of a token; the interface of a kind
     totp.py           RFC 6238
     app_password.py   not a second factor, but what programs use instead of one
+
+KINDS is the registry.
 """
 
 from authd.methods import totp

@@ -4,6 +4,8 @@
     {"tokens": [...]}         done
     {"error": "..."}          the answer is no; the text is for the operator
     {"later": "..."}          somebody who is needed does not answer now
+
+Who can open the socket may do everything here, so it is root's.
 """
 
 from __future__ import annotations

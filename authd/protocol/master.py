@@ -145,7 +145,7 @@ class AuthMasterServer:
             case "CACHE-FLUSH", _:
                 self._out.append(line("OK", str(request), "0"))  # there is no cache, so nothing was flushed
                 return []
-            case ("USER" | "PASS" | "REQUEST"), _:
+            case (("USER" | "PASS" | "REQUEST"), _):
                 self.fail(request)
                 return []
             case _:

@@ -1,0 +1,50 @@
+"""The daemon: settings to objects, objects to listeners. Nothing here opens the key or the database."""
+
+from __future__ import annotations
+
+import time
+
+from authd.enrol import Enrolment
+from authd.enrolment_store import EnrolmentStore
+from authd.front import Open
+from authd.granted import Connections
+from authd.hashing import Hashing
+from authd.keys import Keys
+from authd.login import Logins
+from authd.server import AdminFront, AuthClientFront, AuthMasterFront
+from authd.settings import AuthdSettings
+from authd.store import Store
+from authd.userdb import Userdb
+from authd.watch import sweep, watch
+from outrider.admin import Health
+from outrider.daemon import Service, run
+from outrider.db.serving import serving_database
+from outrider.directory import SqlDirectory
+from outrider.settings import Configuration, CoreSettings
+
+
+async def wire(configuration: Configuration, health: Health) -> Service:
+    core = configuration.section("outrider", CoreSettings)
+    own = configuration.section("authd", AuthdSettings)
+    database = serving_database(core)
+    directory = SqlDirectory(database, core.opaque_domain)
+    keys, hashing, store = Keys(own.key, time.monotonic), Hashing(own.hash_threads), EnrolmentStore(database)
+    logins = Logins(directory, Store(database), keys, hashing, default_level=own.default_level, health=health)
+    enrolment = Enrolment(
+        directory, store, keys, default_level=own.default_level, issuer=own.issuer or core.domain, clock=time.time
+    )
+    userdb, connections, open_ = Userdb(directory, own, health, time.time), Connections(), Open()
+    return Service(
+        listeners=own.listeners,
+        protocols={
+            "auth-client": lambda listener: AuthClientFront(listener, logins, connections, open_),
+            "auth-master": lambda listener: AuthMasterFront(listener, userdb, connections, open_),
+            "auth-admin": lambda listener: AdminFront(listener, enrolment, open_),
+        },
+        drain=open_.retire,
+        tasks=(lambda: watch(database, keys, health), lambda: sweep(store, time.time)),
+    )
+
+
+def main() -> int:
+    return run("outrider-authd", wire)
