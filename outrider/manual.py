@@ -44,13 +44,13 @@ def sample_key(section: str, field: dataclasses.Field[Any]) -> list[str]:
     if field.default is dataclasses.MISSING:
         return [help_text, f'{field.name} = ""']
     if isinstance(field.default, tuple) and field.default and isinstance(field.default[0], Listener):
-        return [help_text, *sample_listeners(section, field)]
+        return [help_text, *sample_listeners(f"{section}.{field.name}", field.default)]
     return [help_text, f"#{field.name} = {toml(field.default)}"]
 
 
-def sample_listeners(section: str, field: dataclasses.Field[Any]) -> Iterator[str]:
-    for listener in field.default:
-        yield f"#[[{section}.{field.name}]]"
+def sample_listeners(key: str, listeners: tuple[Listener, ...]) -> Iterator[str]:
+    for listener in listeners:
+        yield f"#[[{key}]]"
         for one in dataclasses.fields(listener):
             value = getattr(listener, one.name)
             if value != one.default:
