@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from prometheus_client import Counter
 
@@ -100,8 +100,7 @@ class Conversation(asyncio.Protocol, Generic[Question]):
         self._last = False  # no more requests come: the peer ended its side, or we are draining
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass of it
         self._loop = asyncio.get_running_loop()
         self._house.enter(self)
 
