@@ -14,6 +14,7 @@ from demo.bare import bare
 from demo.commands import CommandFailed
 from demo.inventory import write_inventory
 from demo.places import RELEASES, release_named
+from demo.play import variables
 from demo.probe import choose_engine
 from demo.stages import servers
 
@@ -34,9 +35,9 @@ def root(arguments: argparse.Namespace) -> int:
     layer = {"bare": bare, "servers": servers}[arguments.layer](release, say)
     plan = supervisor.Plan(release, tuple(str(each.folder) for each in layer.stack), None)
     supervisor.start(folder, plan)
-    write_inventory(folder / "ansible", {f"host{release}": folder / "host" / "run"})
+    write_inventory(folder / "ansible", {f"host{release}": folder / "host" / "run"}, variables(release, say))
     say(f"run:     {folder}/host/run COMMAND…\nclient:  {folder}/net/client/run COMMAND…")
-    say(f"ansible: ANSIBLE_CONFIG={folder}/ansible/ansible.cfg ansible-playbook …")
+    say(f"ansible: ANSIBLE_CONFIG={folder}/ansible/ansible.cfg ansible-playbook ansible/site.yml")
     say(f"down:    python -m demo down {folder}")
     return 0
 

@@ -4,7 +4,8 @@ A layer's folder is `CACHE/layers/KIND-RELEASE-KEY/`; it holds `tree/` (an overl
 name of this very build. A key is made of whatever went into the layer and of the id of the layer below, so a
 rebuilt base never gets an old top. Building happens in `.new-…` beside it and ends with one rename.
 
-Locks (flock on `CACHE/locks/KIND-RELEASE-KEY`): exclusive while building or deleting, shared while a root runs on it.
+Locks (flock on files in `CACHE/locks`): `build-NAME` exclusive while building; `NAME` shared while a root runs on the
+layer, exclusive while deleting it.
 """
 
 from __future__ import annotations
@@ -63,13 +64,13 @@ def lock_file(name: str) -> IO[bytes]:
 
 @contextmanager
 def exclusively(name: str, *, say: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Hold the exclusive lock `name`; says so once when somebody else has it."""
+    """Hold the exclusive lock `name`; say so when somebody else has it."""
     with lock_file(name) as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if say:
-                say(f"waiting for another process that builds {name}")
+                say(f"waiting for another process: {name}")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -86,7 +87,7 @@ def ensure(  # noqa: PLR0917 - each word of a layer's name, then how to make it
     stack = tuple(below.stack) if below else ()
     name = f"{kind}-{release}-{key_of([*parts, *(lower.id for lower in stack)])}"
     layer = Layer(cache() / "layers" / name, stack)
-    with exclusively(name, say=say):
+    with exclusively(f"build-{name}", say=say):
         if not layer.folder.exists():
             fill(layer, build, say)
     os.utime(layer.folder)
