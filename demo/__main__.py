@@ -24,17 +24,16 @@ def say(text: str) -> None:
 
 
 def root(arguments: argparse.Namespace) -> int:
-    """Boot a bare root or one with servers in the background and print how to reach it."""
+    """Boot a bare root, or one with servers, in the background and print how to reach it; refreshes the variables."""
     folder = arguments.folder.resolve()
-    if supervisor.running(folder):
-        say(f"already running in {folder}")
-        return 0
     folder.mkdir(parents=True, exist_ok=True)
     release = release_named(arguments.release)
-    say(f"engine: {choose_engine(say)}")
-    layer = {"bare": bare, "servers": servers}[arguments.layer](release, say)
-    plan = supervisor.Plan(release, tuple(str(each.folder) for each in layer.stack), None)
-    supervisor.start(folder, plan)
+    if supervisor.running(folder):
+        say(f"already running in {folder}")
+    else:
+        say(f"engine: {choose_engine(say)}")
+        layer = {"bare": bare, "servers": servers}[arguments.layer](release, say)
+        supervisor.start(folder, supervisor.Plan(release, tuple(str(each.folder) for each in layer.stack), None))
     write_inventory(folder / "ansible", {f"host{release}": folder / "host" / "run"}, variables(release, say))
     say(f"run:     {folder}/host/run COMMAND…\nclient:  {folder}/net/client/run COMMAND…")
     say(f"ansible: ANSIBLE_CONFIG={folder}/ansible/ansible.cfg ansible-playbook ansible/site.yml")

@@ -98,11 +98,11 @@ def stop(folder: Path) -> bool:
 def main(folder: Path) -> int:
     (folder / "supervisor").write_text(f"{os.getpid()} {born(os.getpid())}")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     plan = Plan.read(folder)
     world = World(folder, plan.layer, print, authority=Path(plan.authority) if plan.authority else None)
     try:
         world.up()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until here it may just end us, all else follows
         (folder / "ready").touch()
         signal.sigwait({signal.SIGTERM})
     except Exception:
