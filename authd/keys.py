@@ -6,7 +6,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from outrider.sealed import Keyring, KeyTrouble
+from outrider.sealed import Keyring, KeyTrouble, forbidden_mode
 from outrider.settings import SECRETS, credential
 
 RETRY_SECONDS = 5.0
@@ -58,5 +58,5 @@ def refuse_open_mode(path: Path) -> None:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError:
         return
-    if mode & 0o077:
+    if mode & forbidden_mode(path):
         raise KeyTrouble(f"{path} can be read by group or others; make its mode 0400")

@@ -71,7 +71,7 @@ def read_keys(path: Path) -> dict[str, bytes]:
     """The lines of a key file."""
     try:
         with path.open("rb") as file:
-            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & forbidden_mode(path):
                 raise KeyTrouble(f"{path} can be read by group or others; make its mode 0400")
             text = file.read().decode("ascii")
     except OSError as error:
@@ -89,6 +89,15 @@ def read_keys(path: Path) -> dict[str, bytes]:
             raise KeyTrouble(f"{path}, line {number}: expected KEYID:BASE64 of {KEY_BYTES} bytes")
         keys[key_id] = key
     return keys
+
+
+def forbidden_mode(path: Path) -> int:
+    """The bits that a key file's mode may not have: those of group and others.
+
+    A copy of systemd's (LoadCredential=) is given to the daemon's user by an access control list from systemd 254 on;
+    its mask shows as bits of the group, which is root's (acl(5)).
+    """
+    return 0o007 if str(path.parent) == os.environ.get("CREDENTIALS_DIRECTORY") else 0o077
 
 
 def new_key_line(key_id: str = "1") -> str:

@@ -108,3 +108,14 @@ def test_a_log_line_stays_one_line() -> None:
     line = shown("user=%s", "a\nb\x1b[2J\u2028c")
     assert line == "<6>authd: user=a?b?[2J?c"
     assert len(shown("x" * 5000)) < LINE_LIMIT + 20
+
+
+def test_systemds_copy_may_show_its_access_list_as_group_bits(key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key_file.chmod(0o440)
+    with pytest.raises(KeyTrouble, match="group or others"):
+        Keyring.read(key_file)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(key_file.parent))
+    Keyring.read(key_file)
+    key_file.chmod(0o444)
+    with pytest.raises(KeyTrouble, match="group or others"):
+        Keyring.read(key_file)
