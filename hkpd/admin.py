@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import logging
-from typing import Any
+from typing import Any, cast
 
 from hkpd.publishing import Publishing
 from outrider.addresses import BadAddress
@@ -34,8 +34,7 @@ class AdminConversation(asyncio.Protocol):
         self._worker: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass of it
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache
+from typing import cast
 
 import prometheus_client
 
@@ -76,12 +77,11 @@ class Conversation(asyncio.Protocol):
         self.deadline = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass of it
         self._loop = asyncio.get_running_loop()
         self.deadline = self._loop.time() + REQUEST_SECONDS
         if not self._house.enter(self, network_of(transport.get_extra_info("peername"))):
-            transport.abort()
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._last:
