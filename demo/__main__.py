@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
+import signal
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from demo import supervisor
@@ -16,7 +18,12 @@ from demo.inventory import write_inventory
 from demo.places import RELEASES, release_named
 from demo.play import variables
 from demo.probe import choose_engine
-from demo.stages import servers
+from demo.provider import Demo
+from demo.showing import bring_up, where_to_look
+from demo.stages import converged, servers
+from demo.tour import walk
+
+LAYERS = {"bare": bare, "servers": servers, "converged": converged}
 
 
 def say(text: str) -> None:
@@ -24,15 +31,14 @@ def say(text: str) -> None:
 
 
 def root(arguments: argparse.Namespace) -> int:
-    """Boot a bare root, or one with servers, in the background and print how to reach it; refreshes the variables."""
+    """boot a root of a layer in the background, for work on the playbook; again: refresh the playbook's variables"""
     folder = arguments.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     release = release_named(arguments.release)
     if supervisor.running(folder):
         say(f"already running in {folder}")
     else:
         say(f"engine: {choose_engine(say)}")
-        layer = {"bare": bare, "servers": servers}[arguments.layer](release, say)
+        layer = LAYERS[arguments.layer](release, say)
         supervisor.start(folder, supervisor.Plan(release, tuple(str(each.folder) for each in layer.stack), None))
     write_inventory(folder / "ansible", {f"host{release}": folder / "host" / "run"}, variables(release, say))
     say(f"run:     {folder}/host/run COMMAND…\nclient:  {folder}/net/client/run COMMAND…")
@@ -41,53 +47,88 @@ def root(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def down(arguments: argparse.Namespace) -> int:
-    """Stop whatever runs in the folder and delete what belongs to it; the folder itself if nothing else is left."""
+def up(arguments: argparse.Namespace) -> int:
+    """start the demo in the background; DIR/demo.json says how to reach it"""
     folder = arguments.folder.resolve()
-    was_running = supervisor.stop(folder)
-    for name in OWN:
-        path = folder / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    if folder.exists() and not any(folder.iterdir()):
-        folder.rmdir()
-    say("down" if was_running else "nothing was running")
+    if supervisor.running(folder):
+        say(f"already running: {folder}/demo.json")
+        return 0
+    bring_up(folder, release_named(arguments.release), say)
+    say(f"running: {folder}/demo.json says how to reach it; stop it with: make down DIR={folder}")
     return 0
 
 
-OWN = ("host", "net", "ansible", "log", "sink", "demo.json", "plan.json", "ready", "supervisor", "supervisor.log")
+def down(arguments: argparse.Namespace) -> int:
+    """stop whatever runs in DIR and delete what belongs to it"""
+    folder = arguments.folder.resolve()
+    say("stopped" if supervisor.stop(folder) else "nothing was running")
+    supervisor.clear(folder)
+    return 0
+
+
+@contextmanager
+def temporary(arguments: argparse.Namespace) -> Iterator[tuple[Path, Demo]]:
+    """The demo in a folder of its own, taken down afterwards, also on SIGTERM and Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = Path(tempfile.mkdtemp(prefix="outrider-"))
+    try:
+        yield folder, bring_up(folder, release_named(arguments.release), say)
+    finally:
+        supervisor.stop(folder)
+        supervisor.clear(folder)
+
+
+def tour(arguments: argparse.Namespace) -> int:
+    """make the demo, walk through it, take it down; the exit status says whether every step was right"""
+    with temporary(arguments) as (_, shown):
+        return walk(shown, say)
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """the tour, then stay until Ctrl-C"""
+    with temporary(arguments) as (folder, shown):
+        status = walk(shown, say)
+        say(where_to_look(folder, shown))
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            say("\nstopping")
+    return status
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m demo", description="Throw-away hosts that the playbook makes.")
     commands = top.add_subparsers(dest="command", required=True)
 
-    def add(function: Callable[[argparse.Namespace], int], *, folder: bool = True) -> argparse.ArgumentParser:
+    def add(function: Callable[[argparse.Namespace], int], *options: str) -> argparse.ArgumentParser:
         command = commands.add_parser(function.__name__, help=function.__doc__)
         command.set_defaults(function=function)
-        if folder:
+        if "folder" in options:
             command.add_argument("folder", type=Path, metavar="DIR")
+        if "release" in options:
+            command.add_argument("--release", choices=RELEASES, default="12")
         return command
 
-    command = add(root)
-    command.add_argument("--release", choices=RELEASES, default=os.environ.get("RELEASE", "12"))
-    command.add_argument("--layer", choices=("bare", "servers"), default="bare")
-    add(down)
+    add(root, "folder", "release").add_argument("--layer", choices=LAYERS, default="bare")
+    add(up, "folder", "release")
+    add(down, "folder")
+    add(demo, "release")
+    add(tour, "release")
     return top
 
 
 def main() -> int:
     arguments = parser().parse_args()
     if os.geteuid() != 0:
-        print("python -m demo: needs root, it boots a Debian root in namespaces of its own", file=sys.stderr)
+        print("python -m demo: root is missing (it boots Debian in namespaces of its own)", file=sys.stderr)
         return 2
     try:
         return int(arguments.function(arguments))
     except CommandFailed as trouble:
         print(trouble, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ ip -6 route add unreachable default
 echo 1 >/proc/sys/net/ipv4/ip_forward
 echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
 """
-CLIENT_SCRIPT = """#!/bin/sh
-# Runs a program of this machine in the demo's client: its network, its resolver, its certificate authorities.
+ENTER_SCRIPT = """#!/bin/sh
+# Runs a program of this machine in the demo's {name}: its network, its resolver, its certificate authorities.
 exec nsenter --target={pid} --net --mount -- sh -c 'cd "$0" 2>/dev/null || cd /; exec "$@"' "$PWD" "$@"
 """
 
@@ -51,6 +51,7 @@ class Bridge:
         self.dns.up()
         self.client = self.join("client", CLIENT)
         self.dress_client()
+        self.client_script, self.outside_script = self.script(self.client), self.script(self.hub)
 
     def join(self, name: str, address: str) -> Namespace:
         """A new namespace on the bridge, with `host0` as its interface."""
@@ -90,7 +91,7 @@ ip -6 route add default via {six(HUB)}
     def dress_client(self) -> None:
         """Bind the demo's resolver, hosts and certificates over the machine's, in the client's mount namespace only."""
         wardrobe = self.folder / "client"
-        wardrobe.mkdir(exist_ok=True)
+        wardrobe.mkdir()
         texts = {
             "resolv.conf": RESOLVER,
             "hosts": HOSTS,
@@ -105,13 +106,14 @@ ip -6 route add default via {six(HUB)}
             pairs.append((self.certificates(wardrobe / "certs", self.authority), CERTIFICATES))
         binds = "\n".join(f"mount --bind {shlex.quote(str(ours))} {theirs}" for ours, theirs in pairs)
         call([*self.client.enter(), "sh", "-ec", binds])
-        self.client_script.write_text(CLIENT_SCRIPT.format(pid=self.client.pid))
-        self.client_script.chmod(0o755)
 
-    @property
-    def client_script(self) -> Path:
-        """A program that runs its arguments in the client."""
-        return self.folder / "client" / "run"
+    def script(self, member: Namespace) -> Path:
+        """A program that runs its arguments in a member of the bridge."""
+        path = self.folder / member.name / "run"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(ENTER_SCRIPT.format(name=member.name, pid=member.pid))
+        path.chmod(0o755)
+        return path
 
     @staticmethod
     def certificates(copy: Path, authority: Path) -> Path:

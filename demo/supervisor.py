@@ -1,13 +1,15 @@
 """The background process of one demo folder: `python -m demo.supervisor FOLDER`, detached.
 
-It reads FOLDER/plan.json (which layer), boots the world, writes FOLDER/ready and waits for SIGTERM. Everything it
-started ends with it, however it ends. FOLDER/supervisor holds its process number and start time.
+It reads FOLDER/plan.json (which layer), boots the world, joins loopback ports (FOLDER/ports.json), follows the host's
+journal into FOLDER/log/, writes FOLDER/ready and waits for SIGTERM. Everything it started ends with it, however it
+ends. FOLDER/supervisor holds its process number and start time.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,11 +20,20 @@ from pathlib import Path
 
 from demo.commands import CommandFailed
 from demo.layers import Layer
+from demo.names import HOST
 from demo.places import CHECKOUT, Release, release_named
+from demo.root import Root
 from demo.world import World
 
 UP_SECONDS = 120.0  # the bridge and a boot take 2
 DOWN_SECONDS = 60.0
+OWN = ("host", "net", "ansible", "log", "sink", "demo.json", "ports.json", "plan.json", "ready", "supervisor",
+       "supervisor.log")  # fmt: skip
+LOOK_SECONDS = 0.5  # how often it looks whether the host was rebooted
+PORTS = {
+    "smtp": 25, "submission": 587, "smtps": 465, "imap": 143, "imaps": 993, "pop3s": 995, "sieve": 4190,
+    "hkp": 11371, "hkps": 443, "http": 80,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,10 +75,23 @@ def running(folder: Path) -> int | None:
     return int(pid) if born(int(pid)) == start else None
 
 
+def clear(folder: Path) -> None:
+    """Delete what belongs to a demo that does not run; the folder itself if nothing else is in it."""
+    for name in OWN:
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    if folder.exists() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def start(folder: Path, plan: Plan) -> None:
     """Start the supervisor and wait until its world is ready."""
+    clear(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     plan.write(folder)
-    (folder / "ready").unlink(missing_ok=True)
     with (folder / "supervisor.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "demo.supervisor", str(folder)],
@@ -102,9 +126,13 @@ def main(folder: Path) -> int:
     world = World(folder, plan.layer, print, authority=Path(plan.authority) if plan.authority else None)
     try:
         world.up()
+        journal = Journal(world.root, folder / "log")
+        forwarder = start_forwarder(folder, world.netns)
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until here it may just end us, all else follows
         (folder / "ready").touch()
-        signal.sigwait({signal.SIGTERM})
+        while signal.sigtimedwait({signal.SIGTERM}, LOOK_SECONDS) is None:
+            journal.follow()
+        forwarder.terminate()
     except Exception:
         traceback.print_exc()
         return 1
@@ -112,6 +140,39 @@ def main(folder: Path) -> int:
         world.close()
         (folder / "supervisor").unlink()
     return 0
+
+
+class Journal:
+    """The host's whole log as a text file, continued over reboots."""
+
+    def __init__(self, root: Root, folder: Path) -> None:
+        self.root = root
+        self.path = folder / "journal.log"
+        folder.mkdir(exist_ok=True)
+        self.boot: int | None = None
+        self.follow()
+
+    def follow(self) -> None:
+        """Start to follow if this boot's journal is not followed yet."""
+        pid1 = self.root.pid1()
+        if pid1 is None or pid1 == self.boot:
+            return
+        self.boot = pid1
+        command = ["journalctl", "--boot", "--lines=all", "--follow", "--output=short-iso-precise", "--no-hostname"]
+        with self.path.open("ab") as log:
+            subprocess.Popen([self.root.run_script, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def start_forwarder(folder: Path, netns: Path) -> subprocess.Popen[str]:
+    """demo/forward.py; its answer, which port is which, goes to FOLDER/ports.json."""
+    pairs = [f"{name}={port}" for name, port in PORTS.items()]
+    forwarder = subprocess.Popen(
+        [sys.executable, "-m", "demo.forward", str(netns), HOST, *pairs],
+        cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert forwarder.stdout
+    (folder / "ports.json").write_text(forwarder.stdout.readline())
+    return forwarder
 
 
 if __name__ == "__main__":

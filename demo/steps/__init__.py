@@ -1,0 +1,8 @@
+"""The tour's steps, in the order they are walked."""
+
+from __future__ import annotations
+
+from demo.steps import logins
+from demo.tour import Step
+
+STEPS: tuple[Step, ...] = (*logins.STEPS,)
