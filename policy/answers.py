@@ -8,6 +8,7 @@ Trouble with the directory is an answer too (451, TEMP), and so is lateness (`la
 
 import logging
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 from prometheus_client import Counter
@@ -181,14 +182,21 @@ class SocketmapDesk:
         return _replied(question.map, decide.UNREADABLE)
 
 
+@cache
+def labelled(counter: Counter, *labels: str) -> Counter:
+    """The counter of these labels, found once: the library's own search costs as much as a look-up."""
+    return counter.labels(*labels)
+
+
 def _counted(way: Way, judgement: Judgement) -> bytes:
-    REQUESTS.labels(way.value, judgement.verdict.value).inc()
+    labelled(REQUESTS, way.value, judgement.verdict.value).inc()
     return encode_answer(judgement.action)
 
 
 def _replied(map_name: str, reply: Reply) -> bytes:
     # A peer's words never become labels: their number would grow without end.
-    LOOKUPS.labels(map_name if map_name in decide.MAPS else "unknown", type(reply).__name__.lower()).inc()
+    known = map_name if map_name in decide.MAPS else "unknown"
+    labelled(LOOKUPS, known, type(reply).__name__.lower()).inc()
     return encode_reply(reply)
 
 

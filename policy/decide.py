@@ -99,7 +99,7 @@ def judge_submission(request: Request, facts: SenderFacts | TryLater) -> Judgeme
     match facts:
         case TryLater():
             return LATER
-        case SenderFacts(owners=owners) if _folded(request.sasl_username) in owners:
+        case SenderFacts(owners=owners) if _owns(request.sasl_username, owners):
             return PASSED
         case SenderFacts(disposable=True):
             return _refused(Verdict.DISPOSABLE, _OWN_DISPOSABLE, request)
@@ -168,9 +168,11 @@ def _shown(address: str) -> str:
     return "this address"
 
 
-def _folded(login: str) -> str:
-    """The login in the directory's spelling; empty, which owns nothing, if it is no address."""
+def _owns(login: str, owners: tuple[str, ...]) -> bool:
+    """Is the login one of these, in the directory's spelling? What is no address owns nothing."""
+    if login in owners:
+        return True
     try:
-        return fold(login)
+        return fold(login) in owners
     except BadAddress:
-        return ""
+        return False
