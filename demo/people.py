@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 
 import pyotp
 
+from demo.keyring import publish_new_key
 from demo.provider import Provider, User
 
 DOMAIN = "provider.example"
@@ -15,10 +17,11 @@ PERIOD = 30  # seconds of a TOTP code
 
 
 def make_people(provider: Provider) -> list[User]:
-    """alice and bob, with random passwords."""
+    """alice and bob, with random passwords; alice has published an OpenPGP key."""
     alice = add_user(provider, f"alice@{DOMAIN}")
     bob = add_user(provider, f"bob@{DOMAIN}")
-    return [protect(provider, alice, level=4), bob]
+    alice = protect(provider, alice, level=4)
+    return [replace(alice, fingerprint=publish_new_key(provider, alice)), bob]
 
 
 def add_user(provider: Provider, address: str) -> User:

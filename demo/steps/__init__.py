@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from demo.steps import logins
+from demo.steps import keys, logins
 from demo.tour import Step
 
-STEPS: tuple[Step, ...] = (*logins.STEPS,)
+STEPS: tuple[Step, ...] = (*logins.STEPS, *keys.STEPS)

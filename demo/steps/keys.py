@@ -18,20 +18,21 @@ def heard(*commands: tuple[str, str]) -> list[str]:
     return lines
 
 
-def publish(walk: Walk) -> list[str]:
-    """Her own address, and nothing of the private key."""
-    address = walk.alice.address
+def owners_alone(walk: Walk) -> list[str]:
+    """The operator's command takes a public key and keeps nothing of a private one."""
+    address = walk.bob.address
     with Keyring() as mine:
-        walk.made["fingerprint"] = mine.make(address)
-        walk.made["key"] = mine.public(address)
+        fingerprint = mine.make(address)
         private = mine.gpg("--armor", "--export-secret-keys", address).stdout
-        command = [*walk.provider.run_prefix, "outrider", "key", "publish", address]
-        refused = call(command, text=private, check=False)
-        lines = heard((f"outrider key publish {address} < private.asc", refused.stderr))
-        must(refused.returncode == 1 and "PRIVATE" in refused.stderr, "exit 1 for the private key", lines)
-        done = call(command, text=walk.made["key"])
-    lines += heard((f"outrider key publish {address} < public.asc", done.stdout))
-    must(walk.made["fingerprint"] in done.stdout, "the fingerprint", lines)
+    command = [*walk.provider.run_prefix, "outrider", "key", "publish", address]
+    refused = call(command, text=private, check=False)
+    listed = walk.provider.run("outrider", "key", "list", walk.alice.address)
+    lines = heard(
+        (f"outrider key publish {address} < private.asc", refused.stderr),
+        (f"outrider key list {walk.alice.address}", listed),
+    )
+    must(refused.returncode == 1 and "PRIVATE" in refused.stderr, "exit 1 for the private key", lines)
+    must(str(walk.alice.fingerprint) in listed and fingerprint not in listed, "alice's key alone", lines)
     return lines
 
 
@@ -40,10 +41,11 @@ def by_itself(walk: Walk) -> list[str]:
     with Keyring(walk.provider.client_prefix) as theirs:
         found = theirs.gpg("--locate-keys", walk.alice.address, check=False)
         lines = heard((f"gpg --locate-keys {walk.alice.address}", found.stdout + found.stderr))
-        must(found.returncode == 0 and walk.made["fingerprint"].upper() in found.stdout, "alice's key", lines)
+        must(found.returncode == 0 and str(walk.alice.fingerprint).upper() in found.stdout, "alice's key", lines)
         secret = theirs.gpg(
             "--trust-model", "always", "-e", "--armor", "-r", walk.alice.address, text="Hello", check=False
         )
+        walk.made["key"] = theirs.public(walk.alice.address)
         must("BEGIN PGP MESSAGE" in secret.stdout, "a message encrypted to it", [*lines, secret.stderr])
     return lines
 
@@ -53,12 +55,10 @@ def by_fingerprint(walk: Walk) -> list[str]:
     lines = []
     for server in (f"hkp://{KEYSERVER}", f"hkps://{KEYSERVER}"):
         with Keyring(walk.provider.client_prefix) as theirs:
-            words = ("--keyserver", server, "--recv-keys", walk.made["fingerprint"])
+            words = ("--keyserver", server, "--recv-keys", str(walk.alice.fingerprint))
             got = theirs.gpg(*words, check=False)
             lines += heard((f"gpg {' '.join(words)}", got.stderr))
-            must(
-                got.returncode == 0 and theirs.fingerprint(walk.alice.address) == walk.made["fingerprint"], "it", lines
-            )
+            must(got.returncode == 0 and theirs.fingerprint(walk.alice.address) == walk.alice.fingerprint, "it", lines)
     return lines
 
 
@@ -79,7 +79,7 @@ def no_strangers(walk: Walk) -> list[str]:
 
 def withdrawn(walk: Walk) -> list[str]:
     """Gone at once everywhere; published again for whoever looks around afterwards."""
-    address, fingerprint = walk.alice.address, walk.made["fingerprint"]
+    address, fingerprint = walk.alice.address, str(walk.alice.fingerprint)
     done = walk.provider.run("outrider", "key", "withdraw", address, fingerprint)
     lines = heard((f"outrider key withdraw {address} {fingerprint}", done))
     for words in (("--locate-keys", address), ("--keyserver", f"hkp://{KEYSERVER}", "--recv-keys", fingerprint)):
@@ -92,7 +92,7 @@ def withdrawn(walk: Walk) -> list[str]:
 
 
 STEPS = (
-    Step("alice publishes her OpenPGP key; the private one is refused", publish),
+    Step("alice has published her OpenPGP key; a private key is refused", owners_alone),
     Step("gpg finds alice's key by itself (Web Key Directory, no configuration) and encrypts to it", by_itself),
     Step("gpg gets it by its fingerprint, over HKP and HKPS", by_fingerprint),
     Step("keys of strangers are not taken, and a miss says nothing", no_strangers),
