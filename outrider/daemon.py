@@ -23,7 +23,7 @@ import uvloop
 
 from outrider import logs
 from outrider.admin import AdminProtocol, Health
-from outrider.listeners import Listener, sockets
+from outrider.listeners import BACKLOG, Listener, sockets
 from outrider.settings import Configuration, SettingsError, read_configuration
 
 logger = logging.getLogger(__name__)
@@ -98,8 +98,8 @@ async def listen(factories: dict[str, Factory], listener: Listener, one: socket.
         raise SettingsError(f"{listener.name}: unknown protocol {listener.protocol!r}; known are {sorted(factories)}")
     loop = asyncio.get_running_loop()
     if one.family == socket.AF_UNIX:
-        return await loop.create_unix_server(lambda: factory(listener), sock=one)
-    return await loop.create_server(lambda: factory(listener), sock=one)
+        return await loop.create_unix_server(lambda: factory(listener), sock=one, backlog=BACKLOG)
+    return await loop.create_server(lambda: factory(listener), sock=one, backlog=BACKLOG)
 
 
 async def guarded(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
