@@ -139,6 +139,7 @@ class Sieve:
 
 
 def connect(job: dict[str, Any]) -> Any:
+    session: Heard
     host, port = job["host"], job["port"]
     tls = ssl.create_default_context()
     match job["speak"], job.get("tls", "implicit"):
@@ -149,7 +150,9 @@ def connect(job: dict[str, Any]) -> Any:
         case "sieve", _:
             return Sieve(host, port)
         case "smtp", "implicit":
-            return Smtps(host, port, context=tls, timeout=SECONDS)
+            session = Smtps(host, port, context=tls, timeout=SECONDS)
+            session.ehlo()
+            return session
         case "smtp", wish:
             source = (job["source"], 0) if job.get("source") else None
             session = Smtp(host, port, local_hostname=job.get("helo"), timeout=SECONDS, source_address=source)

@@ -114,6 +114,18 @@ class Provider:
             time.sleep(0.05)
         return [Kept(json.loads(path.read_text()), path.with_suffix(".eml").read_bytes()) for path in found]
 
+    def arrival(self, user: User, subject: str, folder: str = "INBOX", seconds: float = SINK_SECONDS) -> Exchange:
+        """The conversation in which the mail with this subject is found in the folder; CommandFailed if it never is."""
+        fetch = ("fetch", "1:*", "(BODY.PEEK[HEADER.FIELDS (FROM TO SUBJECT)])")
+        deadline = time.monotonic() + seconds
+        while True:
+            seen = self.imap(user.address, user.app_password or user.password, ("select", folder), fetch)
+            if seen.answers and f"Subject: {subject}" in seen.answers[-1][1]:
+                return seen
+            if time.monotonic() > deadline:
+                raise CommandFailed("\n".join([*seen.lines, f"no mail {subject!r} arrived in {folder}"]))
+            time.sleep(0.1)
+
 
 def transaction(sender: str, recipient: str, message: str | None) -> list[list[str]]:
     """SMTP calls of one mail; a refused MAIL or RCPT makes the later ones be refused too, which is worth seeing."""

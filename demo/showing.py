@@ -25,17 +25,17 @@ def bring_up(folder: Path, release: Release, say: Say) -> Demo:
     layer = converged(release, say)
     ca = authority().ca
     supervisor.start(folder, supervisor.Plan(release, tuple(str(each.folder) for each in layer.stack), str(ca)))
-    prefixes = [[str(folder / name)] for name in ("host/run", "net/client/run", "net/hub/run")]
-    provider = Provider(*prefixes, folder / "sink")
+    run, client, outside = ([str(folder / name)] for name in ("host/run", "net/client/run", "net/hub/run"))
+    provider = Provider(run, client, outside, folder / "sink")
     own, external, disposable = DOMAINS
     demo = Demo(
         release=release,
         domain=own,
         external_domain=external,
         disposable_domain=disposable,
-        run=prefixes[0],
-        client=prefixes[1],
-        outside=prefixes[2],
+        run=run,
+        client=client,
+        outside=outside,
         ca=str(ca),
         ports=json.loads((folder / "ports.json").read_text()),
         users=make_people(provider),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from demo.bare import Say
 from demo.commands import CommandFailed
 from demo.people import Codes
-from demo.provider import Demo, Provider, User
+from demo.provider import Demo, Exchange, Provider, User
 
 
 class NotSo(AssertionError):
@@ -44,6 +44,12 @@ def must(truth: bool, what: str, lines: list[str]) -> None:
     """NotSo with the dialogue unless `truth`."""
     if not truth:
         raise NotSo("\n".join([*lines, f"expected: {what}"]))
+
+
+def telling(exchange: Exchange, *words: str) -> list[str]:
+    """The lines of a dialogue that hold one of the words, in whatever case, without lists of abilities."""
+    low = [word.lower() for word in words]
+    return [line for line in exchange.lines if any(word in line.lower() for word in low) and "CAPABILITY" not in line]
 
 
 def walk(demo: Demo, say: Say) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from demo.steps import keys, logins
+from demo.steps import aliases, keys, logins
 from demo.tour import Step
 
-STEPS: tuple[Step, ...] = (*logins.STEPS, *keys.STEPS)
+STEPS: tuple[Step, ...] = (*logins.STEPS, *aliases.STEPS, *keys.STEPS)

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
-from demo.commands import CommandFailed
-from demo.provider import SINK_SECONDS, Exchange
-from demo.tour import Step, Walk, must
+from demo.tour import Step, Walk, must, telling
 
 FOLDERS = ("Drafts", "Sent", "Trash", "Archive", "Junk")
-
-
-def telling(exchange: Exchange, *words: str) -> list[str]:
-    """The lines of a dialogue that hold one of the words."""
-    return [line for line in exchange.lines if any(word in line for word in words)]
 
 
 def app_password(walk: Walk) -> list[str]:
@@ -58,16 +49,8 @@ def refusals(walk: Walk) -> list[str]:
 
 def bob_reads(walk: Walk) -> list[str]:
     """alice's mail of step two, fetched by level 0 with nothing but the password."""
-    deadline = time.monotonic() + SINK_SECONDS
-    fetch = ("fetch", "1:*", "(BODY.PEEK[HEADER.FIELDS (FROM SUBJECT)])")
-    while True:
-        seen = walk.provider.imap(walk.bob.address, walk.bob.password, ("select", "INBOX"), fetch)
-        must(seen.logged_in, "OK for LOGIN", seen.lines)
-        if "Subject: Hello" in seen.answers[-1][1]:
-            return telling(seen, "LOGIN", "Logged in", "EXISTS", "From:", "Subject:")
-        if time.monotonic() > deadline:
-            raise CommandFailed("\n".join([*seen.lines, "alice's mail did not arrive"]))
-        time.sleep(0.2)
+    seen = walk.provider.arrival(walk.bob, "Hello")
+    return telling(seen, "LOGIN", "Logged in", "EXISTS", "From:", "Subject:")
 
 
 def folders(walk: Walk) -> list[str]:
