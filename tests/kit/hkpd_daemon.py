@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -33,6 +34,7 @@ class Daemon:
             {"protocol": "http-hkp", "path": f"{folder}/hkp"},
             {"protocol": "http-front", "path": f"{folder}/front"},
             {"protocol": "hkpd-admin", "path": f"{folder}/commands"},
+            {"protocol": "admin", "path": f"{folder}/health"},
         ]
         text = [
             "[outrider]",
@@ -79,6 +81,15 @@ class Daemon:
         with closing(self.connect(name)) as one:
             one.sendall(request)
             return answer_of(one)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(WATCHDOG_SECONDS)
+
+    def health(self) -> tuple[int, str]:
+        """/healthz."""
+        status, body = self.get(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n", "health")
+        return status, body.decode()
 
     def memory(self) -> int:
         """Resident bytes of the daemon."""
