@@ -108,7 +108,16 @@ def cleaned(case):
 def gpg_sees(home, raw):
     """What gpg has after importing: [(record, validity, name)] of keys, subkeys and owned user IDs, sorted."""
     home.mkdir(mode=0o700)
-    gpg = ["gpg", "--homedir", str(home), "--batch", "--no-auto-check-trustdb", "--with-colons", "--with-fingerprint"]
+    gpg = [
+        "gpg",
+        "--homedir",
+        str(home),
+        "--batch",
+        "--no-autostart",
+        "--no-auto-check-trustdb",
+        "--with-colons",
+        "--with-fingerprint",
+    ]
     subprocess.run([*gpg, "--import"], input=raw, check=True, capture_output=True)
     listed = subprocess.run([*gpg, "--with-fingerprint", "--list-keys"], check=True, capture_output=True, text=True)
     rows = [line.split(":") for line in listed.stdout.splitlines()]
