@@ -36,6 +36,8 @@ TOKENS_MOST = 10
 """Per account, disabled ones not counted: each active one is tried at every login."""
 APP_PASSWORDS_MOST = 100
 """Per account, revoked ones not counted."""
+PREFIX_TRIES = 3
+"""A prefix of 40 random bits that exists already is rare; three in a row are a broken random source."""
 DIGITS, PERIOD = 6, 30
 """What every authenticator app can do; several ignore anything else in the otpauth address."""
 
@@ -181,7 +183,7 @@ class Enrolment:
         existing = await self._store.app_passwords(person.account)
         if sum(row.revoked is None for row in existing) >= APP_PASSWORDS_MOST:
             raise Refused(f"the account has {APP_PASSWORDS_MOST} app passwords already")
-        while True:  # a prefix of 40 random bits that exists already is rare
+        for _ in range(PREFIX_TRIES):
             secret = app_password.new(self._random)
             prefix, digest = secret[: app_password.PREFIX], app_password.digest(secret)
             added = await self._store.add_app_password(
@@ -189,6 +191,8 @@ class Enrolment:
             )
             if added is not None:
                 break
+        else:
+            raise Refused("no free prefix found; try again")
         logger.info("app-password=%d account=%d added", added, person.account)
         return {"app_password": added, "secret": secret, "scopes": wanted}
 

@@ -1,0 +1,5 @@
+"""Fixtures of authd's tests."""
+
+from kit.authd_house import house
+
+__all__ = ["house"]

@@ -1,0 +1,154 @@
+"""authd in one process, for tests: a real database and key file, a cheap password hash that counts, a clock to set.
+
+house        everything wired, alice (level 4 with one token) and bob (no second factor) in the directory
+"""
+
+import asyncio
+import base64
+import contextlib
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from authd.enrol import Enrolment
+from authd.enrolment_store import EnrolmentStore
+from authd.front import Front, Open
+from authd.granted import Connections
+from authd.hashing import Hashing
+from authd.keys import Keys
+from authd.login import Logins
+from authd.methods import totp
+from authd.server import AdminFront, AuthClientFront, AuthMasterFront
+from authd.settings import AuthdSettings
+from authd.store import Store
+from authd.userdb import Userdb
+from kit.databases import NOW
+from outrider.admin import Health
+from outrider.db import Database
+from outrider.directory import SqlDirectory
+from outrider.listeners import Listener
+from outrider.people import People
+from outrider.sealed import new_key_line
+
+ALICE, BOB = "alice@provider.example", "bob@provider.example"
+PASSWORD = "correct horse battery staple"
+
+
+class CheapHash:
+    """Counts the work that a slow hash would be; `gate` holds it up."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._counted = threading.Condition()
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def verify(self, stored: str, secret: str) -> bool:
+        with self._counted:
+            self.count += 1
+            self._counted.notify_all()
+        self.gate.wait(10)
+        return stored == f"cheap:{secret}"
+
+    async def begun(self, count: int) -> None:
+        """Until that many have begun."""
+
+        def wait() -> None:
+            with self._counted:
+                self._counted.wait_for(lambda: self.count >= count, 10)
+
+        await asyncio.to_thread(wait)
+
+    def burn(self, secret: str) -> None:
+        self.verify("cheap:", secret + "x")
+
+
+class House:
+    """authd's objects as main.py wires them."""
+
+    def __init__(self, database: Database, directory: SqlDirectory, key: Path) -> None:
+        self.now, self.ticks = float(NOW), 0.0
+        self.database, self.directory = database, directory
+        self.health, self.hash = Health(), CheapHash()
+        self.settings = AuthdSettings()
+        self.keys = Keys("credential:auth.key", lambda: self.ticks)
+        self.key = key
+        self.hashing = Hashing(2, verify=self.hash.verify, burn=self.hash.burn)
+        self.store = EnrolmentStore(database)
+        self.logins = Logins(
+            directory,
+            Store(database),
+            self.keys,
+            self.hashing,
+            default_level=3,
+            health=self.health,
+            clock=lambda: self.now,
+        )
+        self.enrolment = Enrolment(
+            directory, self.store, self.keys, default_level=3, issuer="provider.example", clock=lambda: self.now
+        )
+        self.userdb = Userdb(directory, self.settings, self.health, lambda: self.now)
+        self.connections, self.open = Connections(), Open()
+        self.secret = b""
+
+    def code(self, steps: int = 0) -> str:
+        """alice's code, `steps` away from now."""
+        return totp.code_at(self.secret, int(self.now) // 30 + steps, algorithm="SHA1", digits=6)
+
+    async def enrol(self, account: str, level: int | None = None) -> int:
+        """A confirmed token with `self.secret`; the step before now is used up by the confirmation."""
+        added = await self.enrolment.answer("token add", {"account": account, "kind": "totp", "label": "phone"})
+        self.secret = base64.b32decode(added["secret"])
+        done = await self.enrolment.answer(
+            "token confirm", {"account": account, "token": added["token"], "code": self.code(-1)}
+        )
+        assert done["state"] == "active", done
+        if level is not None:
+            await self.enrolment.answer("level set", {"account": account, "level": level})
+        await self.database.run("UPDATE token SET drift = 0")
+        return int(added["token"])
+
+    async def app_password(self, account: str, *scopes: str) -> str:
+        added = await self.enrolment.answer("app-password add", {"account": account, "scopes": list(scopes)})
+        return str(added["secret"])
+
+    def front(self, listener: Listener) -> Front:
+        """What main.py makes for a connection to this listener."""
+        match listener.protocol:
+            case "auth-client":
+                return AuthClientFront(listener, self.logins, self.connections, self.open)
+            case "auth-master":
+                return AuthMasterFront(listener, self.userdb, self.connections, self.open)
+            case _:
+                return AdminFront(listener, self.enrolment, self.open)
+
+    @contextlib.asynccontextmanager
+    async def serving(self, listener: Listener) -> AsyncIterator[Path]:
+        """The listener's socket, served."""
+        path = Path(listener.path)
+        server = await asyncio.get_running_loop().create_unix_server(lambda: self.front(listener), path)
+        try:
+            yield path
+        finally:
+            server.close()
+            await self.open.retire()
+
+
+@pytest_asyncio.fixture
+async def house(
+    database: Database, directory: SqlDirectory, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[House]:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    key = tmp_path / "auth.key"
+    key.write_text(new_key_line())
+    key.chmod(0o400)
+    for address in (ALICE, BOB):
+        await people.add(address, f"cheap:{PASSWORD}", "en", 0, NOW)
+    one = House(database, directory, key)
+    await one.enrol(ALICE, level=4)
+    one.hash.count = 0
+    yield one
+    one.hashing.close()
