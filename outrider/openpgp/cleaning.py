@@ -23,6 +23,7 @@ CERTIFICATIONS = (0x10, 0x11, 0x12, 0x13)  # RFC 9580 sections 5.2.1.4 to 5.2.1.
 DIRECT_KEY, KEY_REVOCATION, CERTIFICATION_REVOCATION = 0x1F, 0x20, 0x30
 OLD_HASHES = {1: "MD5", 2: "SHA-1", 3: "RIPEMD-160"}
 SHORTEST = 2048  # bits of RSA and DSA that the library still believes
+LONGEST = 4096  # bits of RSA that its arithmetic takes; 1 % of Debian's developers have longer ones
 MAX_REVOCATIONS = 8  # per part; one is enough to revoke, the hard ones are kept first
 
 
@@ -119,7 +120,7 @@ def _held(signatures: Iterable[Signature], holds: Callable[[Signature], bool]) -
 def _user_ids(head: bytes, components: Components, owned: Callable[[str], bool]) -> list[tuple[bytes, bytes, UserId]]:
     """For each owned user ID that holds: packet with self-signature, revocations, description. Those alive first."""
     found: list[tuple[bytes, bytes, UserId]] = []
-    trouble = BadCertificate("no-address")
+    trouble: BadCertificate | None = None
     for part in components.user_ids.values():
         address = _address(part.frame)
         if address is None or not owned(address):
@@ -127,9 +128,9 @@ def _user_ids(head: bytes, components: Components, owned: Callable[[str], bool])
         try:
             found.append(_user_id(head, components.primary, part, address))
         except BadCertificate as reason:
-            trouble = reason
+            trouble = trouble or reason
     if not found:
-        raise trouble
+        raise trouble or BadCertificate("no-address")
     if len(found) > MAX_USER_IDS:
         raise BadCertificate("user-ids", limit=MAX_USER_IDS)
     return sorted(found, key=lambda entry: entry[2].revoked)
@@ -157,8 +158,11 @@ def _why_not(primary: Part, own: list[Signature], address: str) -> BadCertificat
     if not own:
         return BadCertificate("no-signature", address=address)
     newest = own[0]
-    if primary.frame.body[5] in RSA | {DSA} and bits(primary.frame.body) < SHORTEST:
+    size = bits(primary.frame.body)
+    if primary.frame.body[5] in RSA | {DSA} and size < SHORTEST:
         return BadCertificate("weak")
+    if primary.frame.body[5] in RSA and size > LONGEST:
+        return BadCertificate("long", bits=size, limit=LONGEST)
     if newest.hash in OLD_HASHES:
         return BadCertificate("old-signature", address=address, detail=OLD_HASHES[newest.hash])
     if newest.expires is not None:

@@ -28,6 +28,8 @@ REASONS = {
     "old-signature": "The key's own signature on {address} is too old (made with {detail}): renew it. With gpg, "
     "changing the expiry date of the key renews it (gpg --quick-set-expire FINGERPRINT 2y).",
     "weak": "The key uses methods that are no longer safe. Make a new key.",
+    "long": "The key has {bits} bits. Keys of more than {limit} bits cannot be checked here and gain nothing: make a "
+    "new one on an elliptic curve.",
     "signature-expired": "The key's own signature on {address} has run out. Renew it (gpg --quick-set-expire "
     "FINGERPRINT 2y) and publish the key again.",
     "address-revoked": "The user ID {address} has been revoked by its owner.",

@@ -135,6 +135,17 @@ def test_a_short_key_is_too_weak():
     assert refused(made.raw) == "weak"
 
 
+def test_a_key_that_is_too_long_for_the_library():
+    made = Certificate(MADE, key=SigningKey(MADE, rsa.generate_private_key(65537, 4224))).user_id(f"A <{ALICE}>")
+    assert refused(made.raw) == "long"
+
+
+def test_the_first_user_id_gives_the_reason():
+    made = Certificate(MADE).user_id(f"A <{ALICE}>", hashed=subpacket(3, (60).to_bytes(4, "big")))
+    made.raw += packet(13, f"B <{ALICE}>".encode())
+    assert refused(made.raw) == "signature-expired"
+
+
 def test_a_self_signature_that_ran_out():
     made = Certificate(MADE).user_id(f"Alice <{ALICE}>", hashed=subpacket(3, (60).to_bytes(4, "big")))
     assert refused(made.raw) == "signature-expired"
