@@ -31,6 +31,7 @@ WORDS = {
 _PIECE = re.compile(r"'(?:[^']|'')*'|:([a-z_][a-z0-9_]*)")
 
 
+@lru_cache(maxsize=1024)  # SQL texts are constants of the program: their number is small
 def worded(sql: str, dialect: str) -> str:
     """The text with its words in braces filled in."""
     for word, meaning in WORDS[dialect].items():
@@ -38,7 +39,7 @@ def worded(sql: str, dialect: str) -> str:
     return sql
 
 
-@lru_cache(maxsize=1024)  # SQL texts are constants of the program: their number is small
+@lru_cache(maxsize=1024)
 def numbered(sql: str) -> tuple[str, tuple[str, ...]]:
     """PostgreSQL's form of the text, and the names in the order of $1, $2 …"""
     names: list[str] = []

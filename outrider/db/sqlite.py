@@ -6,6 +6,7 @@ own savepoint and commits once. The read connection is `query_only`: a write thr
 """
 
 import asyncio
+import os
 import queue
 import sqlite3
 import threading
@@ -201,7 +202,7 @@ def fail_all(work: list[Job], error: Exception) -> None:
 def identity(path: str) -> tuple[int, int]:
     """Device and inode of the file."""
     try:
-        status = Path(path).stat()
+        status = os.stat(path)  # at every read: pathlib would cost as much as the look-up
     except OSError as error:
         raise DatabaseDown(f"{path}: {error.strerror}") from None
     return status.st_dev, status.st_ino
