@@ -1,5 +1,6 @@
 """What cleaning keeps, what it drops, and the reason it gives. Certificates are made by hand or by the library."""
 
+import hashlib
 import time
 
 import pysequoia
@@ -7,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pysequoia.packet import PacketPile, Tag
 
-from kit.certificates import YEAR, Certificate, EncryptionKey, SigningKey, packet, signature, subpacket, usual
+from kit.certificates import YEAR, Certificate, EncryptionKey, SigningKey, number, packet, signature, subpacket, usual
 from outrider.openpgp import BadCertificate, claimed, clean, encryptable, merge, only_address, scan
 
 NOW = int(time.time())  # the library reads the wall clock; a key from an hour ago is never in its future
@@ -136,8 +137,11 @@ def test_a_short_key_is_too_weak():
 
 
 def test_a_key_that_is_too_long_for_the_library():
-    made = Certificate(MADE, key=SigningKey(MADE, rsa.generate_private_key(65537, 4224))).user_id(f"A <{ALICE}>")
-    assert refused(made.raw) == "long"
+    made = usual(ALICE, MADE)
+    body = b"\x04" + MADE.to_bytes(4, "big") + b"\x01" + number((1 << 8191) + 1) + number(65537)
+    fingerprint = hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False).digest()
+    own = signature(made.key, 0x13, b"whatever", created=MADE, issuer=fingerprint)
+    assert refused(packet(6, body) + packet(13, f"A <{ALICE}>".encode()) + packet(2, own)) == "long"
 
 
 def test_the_first_user_id_gives_the_reason():
