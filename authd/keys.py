@@ -9,7 +9,7 @@ from pathlib import Path
 from outrider.sealed import Keyring, KeyTrouble, forbidden_mode
 from outrider.settings import SECRETS, credential
 
-RETRY_SECONDS = 5.0
+RETRY_SECONDS = 2.0
 """A key file that was wrong is read again that often at most: an operator who repaired it need not restart."""
 
 

@@ -12,7 +12,7 @@ from outrider.admin import Health
 from outrider.db import Database, DatabaseDown
 from outrider.sealed import KeyTrouble
 
-WATCH_SECONDS = 5.0
+WATCH_SECONDS = 3.0
 """How long /healthz may be wrong when nobody logs in."""
 SWEEP_SECONDS = 3600.0
 """Old pending tokens are never offered before either; this only keeps the table small."""
