@@ -19,9 +19,7 @@ from outrider.db.sqlite import SqliteDatabase
 from outrider.directory import SqlDirectory
 from outrider.people import People
 
-POSTGRESQL = os.environ.get(
-    "OUTRIDER_TEST_POSTGRESQL", ""
-)  # postgresql://USER@HOST/NAME of an empty database
+POSTGRESQL = os.environ.get("OUTRIDER_TEST_POSTGRESQL", "")  # postgresql://USER@HOST/NAME of an empty database
 ENGINES = ["sqlite", "postgresql"] if POSTGRESQL else ["sqlite"]
 NOW = 1_800_000_000
 
