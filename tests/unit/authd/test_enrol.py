@@ -1,5 +1,7 @@
 """Enrolment: tokens, app passwords and levels, as the admin socket is asked for them."""
 
+import asyncio
+
 import pyotp
 import pytest
 
@@ -189,3 +191,17 @@ async def test_a_broken_random_source_is_no_endless_loop(house: House) -> None:
     house.enrolment._random = lambda size: b"a" * size
     assert "secret" in await ask(house, "app-password add", account=BOB, scopes=["imap"])
     assert "error" in await ask(house, "app-password add", account=BOB, scopes=["imap"])
+
+
+async def test_of_eight_confirmations_with_one_code_one_succeeds(house: House) -> None:
+    token, app = await add(house)
+    asked = [ask(house, "token confirm", account=BOB, token=token, code=app.at(NOW)) for _ in range(8)]
+    done = await asyncio.gather(*asked)
+    assert sum("error" not in one for one in done) == 1
+
+
+async def test_a_disabled_token_is_not_confirmed_into_life(house: House) -> None:
+    before = await house.database.one(int, "SELECT confirmed FROM token")
+    await ask(house, "token disable", account=ALICE, token=1)
+    assert not await house.store.confirm(1, step=1, drift=0, level=3, now=NOW)
+    assert await house.database.one(int, "SELECT confirmed FROM token") == before
