@@ -29,6 +29,7 @@ class Host:
     release: Release
     world: World
     folder: Path
+    variables: dict[str, Any]
 
     def run(self, *command: str) -> str:
         return self.world.root.run(command).stdout
@@ -37,7 +38,7 @@ class Host:
         return self.world.root.run(command, check=False).returncode
 
     def play(self, *options: str, **changes: Any) -> Recap:
-        extra = variables(self.release, print) | changes  # None takes a variable away
+        extra = self.variables | changes  # None takes a variable away
         extra = {name: value for name, value in extra.items() if value is not None}
         hosts = {f"host{self.release}": self.world.root.run_script}
         (recap,) = play(self.folder, hosts, extra, print, options=options).hosts.values()
@@ -49,10 +50,11 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A host as the playbook leaves it."""
     release: Release = request.param
     folder = tmp_path_factory.mktemp(f"playbook{release}")
+    chosen = variables(release, print)
     world = World(folder / "world", converged(release, print), print, authority=authority().ca)
     try:
         world.up()
-        yield Host(release, world, folder / "ansible")
+        yield Host(release, world, folder / "ansible", chosen)
     finally:
         world.close()
 
@@ -63,7 +65,7 @@ def bare_host(tmp_path: Path) -> Iterator[Host]:
     world = World(tmp_path / "world", bare("12", print), print, authority=authority().ca)
     try:
         world.up()
-        yield Host("12", world, tmp_path / "ansible")
+        yield Host("12", world, tmp_path / "ansible", variables("12", print))
     finally:
         world.close()
 
