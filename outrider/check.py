@@ -1,7 +1,7 @@
 """`outrider check`: does the host's Postfix and Dovecot keep what Outrider relies on?
 
-One table of invariants: a setting, what must hold of it, and what goes wrong otherwise. The suite checks the same table on
-a converged host of each release, the command on the operator's. It reads `postconf -n` (main.cf), `postconf -P`
+One table of invariants: a setting, what must hold of it, and what goes wrong otherwise. The suite checks the same table
+on a converged host of each release, the command on the operator's. It reads `postconf -n` (main.cf), `postconf -P`
 (master.cf's overrides) and `doveconf -n`; what these do not print has its default. Where Dovecot 2.3 and 2.4 name a
 setting differently, both keys stand in the invariant and the one that the host has counts.
 """
