@@ -57,8 +57,8 @@ def _address(frame: Frame) -> str | None:
         text = frame.body.decode()
     except UnicodeDecodeError:
         return None
-    meanings = library.packets(frame.raw)
-    address = meanings[0].user_id_email if meanings and text.isprintable() else None
+    meanings = library.meanings(frame.raw)
+    address = meanings[0].email if meanings and text.isprintable() else None
     try:
         return fold(address) if address else None
     except BadAddress:
@@ -102,10 +102,10 @@ def _assemble(components: Components, owned: Callable[[str], bool]) -> Certifica
 
 
 def _key(part: Part) -> Key:
-    fingerprint, key_id = part.packet.fingerprint, part.packet.key_id
+    fingerprint, key_id = part.meaning.fingerprint, part.meaning.key_id
     if fingerprint is None or key_id is None:
         raise BadCertificate("unreadable")
-    return Key(fingerprint.lower(), key_id.lower())
+    return Key(fingerprint, key_id)
 
 
 def _held(signatures: Iterable[Signature], holds: Callable[[Signature], bool]) -> list[Signature]:

@@ -10,7 +10,7 @@ from outrider.openpgp import library
 from outrider.openpgp.bindings import read_signature, subpackets
 from outrider.openpgp.framing import PUBLIC_KEY, SIGNATURE, USER_ID, Frame
 from outrider.openpgp.keys import Unknown
-from outrider.openpgp.library import Packet
+from outrider.openpgp.library import Meaning
 from outrider.openpgp.refusals import BadCertificate
 
 REVOCATION_REASON = 29  # subpacket, RFC 9580 section 5.2.3.31
@@ -44,7 +44,7 @@ class Part:
     """A primary key, user ID or subkey with its signatures, each signature once."""
 
     frame: Frame
-    packet: Packet
+    meaning: Meaning
     signatures: dict[bytes, Signature] = field(default_factory=dict)
 
     def newest(self, kinds: Iterable[int]) -> list[Signature]:
@@ -72,7 +72,7 @@ def sort_packets(*versions: Iterable[Frame]) -> Components:
     components: Components | None = None
     for version in versions:
         frames = tuple(version)
-        meanings = library.packets(b"".join(frame.raw for frame in frames))
+        meanings = library.meanings(b"".join(frame.raw for frame in frames))
         if meanings is None or len(meanings) != len(frames) or meanings[0].fingerprint is None:
             raise BadCertificate("unreadable")
         components = components or Components(Part(frames[0], meanings[0]))
@@ -84,40 +84,39 @@ def sort_packets(*versions: Iterable[Frame]) -> Components:
     return components
 
 
-def _add(components: Components, frames: tuple[Frame, ...], meanings: list[Packet]) -> None:
+def _add(components: Components, frames: tuple[Frame, ...], meanings: list[Meaning]) -> None:
     part = components.primary
-    for frame, packet in zip(frames, meanings, strict=True):
+    for frame, meaning in zip(frames, meanings, strict=True):
         match frame.tag:
             case n if n == SIGNATURE:
-                signature = read(frame, packet, components.primary.packet)
+                signature = read(frame, meaning, components.primary.meaning)
                 if signature is not None:
                     part.signatures.setdefault(frame.body, signature)
             case n if n == PUBLIC_KEY:
                 part = components.primary
             case n if n == USER_ID:
-                part = components.user_ids.setdefault(frame.body, Part(frame, packet))
+                part = components.user_ids.setdefault(frame.body, Part(frame, meaning))
             case _:
-                part = components.subkeys.setdefault(frame.body, Part(frame, packet))
+                part = components.subkeys.setdefault(frame.body, Part(frame, meaning))
 
 
-def read(frame: Frame, packet: Packet, primary: Packet) -> Signature | None:
+def read(frame: Frame, meaning: Meaning, primary: Meaning) -> Signature | None:
     """None for a signature that is not (or does not claim to be) the primary key's own, or is not meant to travel."""
-    if frame.body[:1] not in (b"\x04", b"\x06") or packet.signature_type is None or packet.exportable is False:
+    if frame.body[:1] not in (b"\x04", b"\x06") or len(frame.body) < 4:
         return None
-    if packet.signature_created is None:
+    if meaning.created is None or meaning.exportable is False:
         return None
-    if packet.issuer_fingerprint is not None:
-        if packet.issuer_fingerprint != primary.fingerprint:
+    if meaning.issuer_fingerprint is not None:
+        if meaning.issuer_fingerprint != primary.fingerprint:
             return None
-    elif packet.issuer_key_id != primary.key_id:
+    elif meaning.issuer_key_id != primary.key_id:
         return None
-    ends, lasts = packet.signature_expiration_time, packet.key_validity_period
     return Signature(
         raw=frame.raw,
         body=frame.body,
         kind=frame.body[1],
-        created=int(packet.signature_created.timestamp()),
-        expires=int(ends.timestamp()) if ends else None,
-        key_seconds=int(lasts.total_seconds()) if lasts else None,
+        created=meaning.created,
+        expires=meaning.expires,
+        key_seconds=meaning.key_seconds,
         hash=frame.body[3],
     )

@@ -11,6 +11,7 @@ text hold source paths, so it is switched off before the library loads.
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 os.environ["RUST_BACKTRACE"] = "0"
@@ -19,7 +20,7 @@ import pysequoia
 from pysequoia.packet import Packet, PacketPile
 
 __all__ = [
-    "Packet",
+    "Meaning",
     "armor",
     "encrypts",
     "expiration",
@@ -27,10 +28,25 @@ __all__ = [
     "is_readable",
     "is_revoked",
     "is_self_signed",
-    "packets",
+    "meanings",
 ]
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What the library reads in one packet; None where the packet is another one, or does not say. Epoch seconds."""
+
+    fingerprint: str | None  # of a key, lower-case hex, as all below
+    key_id: str | None
+    email: str | None  # of a user ID, as it is written there
+    issuer_fingerprint: str | None  # of a signature
+    issuer_key_id: str | None
+    exportable: bool | None
+    created: int | None
+    expires: int | None
+    key_seconds: int | None  # how long the signed key lasts
 
 
 def _ask(question: Callable[[], T]) -> T | None:
@@ -45,9 +61,30 @@ def _ask(question: Callable[[], T]) -> T | None:
         return None
 
 
-def packets(binary: bytes) -> list[Packet] | None:
-    """The packets with their meaning; None if one of them cannot be read at all."""
-    return _ask(lambda: list(PacketPile.from_bytes(binary)))
+def meanings(binary: bytes) -> list[Meaning] | None:
+    """What each packet means; None if one of them cannot be read at all."""
+    return _ask(lambda: [_meaning(packet) for packet in PacketPile.from_bytes(binary)])
+
+
+def _meaning(packet: Packet) -> Meaning:
+    """Each property may say RuntimeError by itself, for a kind of signature that the library does not know."""
+    created, expires = _ask(lambda: packet.signature_created), _ask(lambda: packet.signature_expiration_time)
+    lasts = _ask(lambda: packet.key_validity_period)
+    return Meaning(
+        fingerprint=_lower(_ask(lambda: packet.fingerprint)),
+        key_id=_lower(_ask(lambda: packet.key_id)),
+        email=_ask(lambda: packet.user_id_email),
+        issuer_fingerprint=_lower(_ask(lambda: packet.issuer_fingerprint)),
+        issuer_key_id=_lower(_ask(lambda: packet.issuer_key_id)),
+        exportable=_ask(lambda: packet.exportable),
+        created=int(created.timestamp()) if created else None,
+        expires=int(expires.timestamp()) if expires else None,
+        key_seconds=int(lasts.total_seconds()) if lasts else None,
+    )
+
+
+def _lower(text: str | None) -> str | None:
+    return text.lower() if text is not None else None
 
 
 def is_self_signed(head: bytes, user_id: bytes, signatures: bytes) -> bool:

@@ -130,6 +130,13 @@ def test_an_old_self_signature_has_its_own_reason():
     assert clean(made.certified(f"Alice <{ALICE}>").raw, mine).addresses == (ALICE,)
 
 
+def test_an_old_signature_of_somebody_else_is_no_reason():
+    made = Certificate(MADE)
+    made.raw += packet(13, f"Alice <{ALICE}>".encode())
+    stranger = SigningKey(MADE, rsa.generate_private_key(65537, 2048))
+    assert refused(made.certified(f"Alice <{ALICE}>", signer=stranger, hash_name="sha1").raw) == "no-signature"
+
+
 def test_a_short_key_is_too_weak():
     short = rsa.generate_private_key(65537, 1024)  # noqa: S505 - on purpose
     made = Certificate(MADE, key=SigningKey(MADE, short)).user_id(f"A <{ALICE}>")
@@ -220,8 +227,9 @@ def test_a_revoked_key():
 def test_a_forged_revocation_revokes_nothing():
     made = usual(ALICE, MADE)
     plain = clean(made.raw, mine)
-    made.signed(0x20, b"", signer=SigningKey(MADE), issuer=made.key.fingerprint)
-    assert clean(made.raw, mine) == plain
+    head = packet(6, made.key.body)
+    forged = Certificate(MADE, made.key).signed(0x20, b"", signer=SigningKey(MADE), issuer=made.key.fingerprint)
+    assert clean(forged.raw + made.raw[len(head) :], mine) == plain
 
 
 def test_a_revoked_subkey_is_no_longer_encrypted_to():
