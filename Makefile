@@ -46,7 +46,7 @@ lock: .venv/made
 
 # The sample configuration and the manual pages, from the settings classes and the commands.
 manual:
-	.tox/unit/bin/python -m outrider.manual docs
+	$(BIN)/tox -q -e types --notest && .tox/types/bin/python -m outrider.manual docs
 
 clean:
 	rm -rf .venv .tox
