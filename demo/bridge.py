@@ -133,3 +133,4 @@ ip -6 route add default via {six(HUB)}
         """Everything in the namespaces ends, the name server included."""
         for member in [*self.members.values(), self.hub]:
             member.close()
+        self.dns.ended()

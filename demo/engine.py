@@ -38,6 +38,9 @@ class Engine(Protocol):
     def rebooted(self, status: int) -> bool:
         """True if this exit status of the command means that the root asked to be started again."""
 
+    def powered_off(self, status: int) -> bool:
+        """True if this exit status means that the root powered itself off."""
+
     def power_off(self, command: subprocess.Popen[bytes], pid1: int) -> None:
         """Ask for a clean power-off."""
 
@@ -63,6 +66,9 @@ class Nspawn:
 
     def rebooted(self, status: int) -> bool:
         return status == 133  # systemd-nspawn.c: EXIT_FORCE_RESTART, handed on because of --keep-unit
+
+    def powered_off(self, status: int) -> bool:
+        return status == 0
 
     def power_off(self, command: subprocess.Popen[bytes], pid1: int) -> None:
         command.send_signal(signal.SIGTERM)
@@ -103,6 +109,9 @@ class Unshare:
 
     def rebooted(self, status: int) -> bool:
         return status in {-signal.SIGHUP, 128 + signal.SIGHUP}
+
+    def powered_off(self, status: int) -> bool:
+        return status in {0, -signal.SIGINT, 128 + signal.SIGINT}
 
     def power_off(self, command: subprocess.Popen[bytes], pid1: int) -> None:
         os.kill(pid1, signal.SIGRTMIN + 4)  # systemd(1): start poweroff.target

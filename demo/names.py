@@ -104,6 +104,11 @@ mount --bind "{self.folder}" /mnt/srv"""
                 raise CommandFailed(f"knotd did not start:\n{(self.folder / 'knotd.log').read_text()}")
             time.sleep(0.02)
 
+    def ended(self) -> None:
+        """Collect the server's end; its namespace must be closed already."""
+        if self.server:
+            self.server.wait()
+
     def write(self, zone: str) -> None:
         (self.folder / file_name(zone)).write_text(zone_file(zone, self.text[zone], self.serial))
 

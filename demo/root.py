@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -55,14 +54,16 @@ class Root:
     def up(self, seconds: float = BOOT_SECONDS) -> None:
         """Boot and wait until systemd says `running`; CommandFailed with the failed units otherwise."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        for stale in ("pid1", "merged"):  # of a keeper that was killed
+            (self.folder / stale).unlink(missing_ok=True)
         self.write("etc/hostname", f"{self.spec.hostname}\n")
         self.spec.write(self.folder)
         self.run_script.write_text(RUN_SCRIPT.format(pid1=shlex.quote(str(self.folder / "pid1"))))
         self.run_script.chmod(0o755)
-        own_mounts = ["unshare", "--mount", "--propagation", "slave", "--"]
+        namespaces = ["unshare", "--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child", "--"]
         with (self.folder / "keeper.log").open("ab") as log:
             self.keeper = subprocess.Popen(
-                [*own_mounts, sys.executable, "-m", "demo.keeper", str(self.folder)],
+                [*namespaces, sys.executable, "-m", "demo.keeper", str(self.folder)],
                 cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.wait_until_running(None, seconds)
@@ -116,8 +117,9 @@ class Root:
         if self.keeper is None:
             return
         assert self.keeper.stdin
-        if clean:
-            self.keeper.send_signal(signal.SIGTERM)
+        if clean and self.keeper.poll() is None:
+            self.keeper.stdin.write(b"clean")
+            self.keeper.stdin.flush()
             self.keeper.wait()
         self.keeper.stdin.close()
         self.keeper.wait()

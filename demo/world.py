@@ -62,3 +62,4 @@ class World:
     def close(self) -> None:
         self.root.down()
         self.bridge.close()
+        self.sink.communicate()

@@ -1,0 +1,120 @@
+"""A provider's host in a test: a World of the demo, with the verbs that tests need."""
+
+import itertools
+import secrets
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from demo.authority import authority
+from demo.layers import Layer
+from demo.names import HOST, six
+from demo.people import Codes, add_user, protect
+from demo.places import Release
+from demo.play import Outcome, play, variables
+from demo.provider import Demo, Provider, User
+from demo.world import World
+
+NUMBERS = itertools.count(1)
+
+
+class Host:
+    """One booted host on a throw-away upper, with its own bridge, name server, client and outside world."""
+
+    addresses = (HOST, six(HOST))
+
+    def __init__(self, release: Release, folder: Path, layer: Layer) -> None:
+        self.release = release
+        self.folder = folder
+        self.papers = authority()
+        self.world = World(folder, layer, print, authority=self.papers.ca)
+        try:
+            self.world.up()
+        except BaseException:
+            self.world.close()
+            raise
+
+    @property
+    def provider(self) -> Provider:
+        """Mail programs, the `outrider` command, mail from outside: see demo.provider."""
+        return self.world.provider
+
+    @property
+    def dns(self):
+        """The name server; `dns.add(zone, lines)` serves more."""
+        return self.world.bridge.dns
+
+    def run(self, command: Sequence[str], *, input: str | None = None, check: bool = True, seconds: float = 120.0):
+        """A command inside as root; the completed process. CommandFailed unless it ends with 0 or check=False."""
+        return self.world.root.run(list(command), text=input, check=check, seconds=seconds)
+
+    def client(self, command: Sequence[str], *, input: str | None = None, check: bool = True):
+        """A program of this machine in the client's network."""
+        done = subprocess.run(
+            [*self.provider.client_prefix, *command],
+            input=input,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def read(self, path: str) -> bytes:
+        """A file inside, as the machine sees it."""
+        return (self.world.root.folder / "merged" / path.lstrip("/")).read_bytes()
+
+    def log(self, unit: str | None = None) -> str:
+        """The journal of this boot, of one unit if named."""
+        choice = [f"--unit={unit}"] if unit else []
+        return self.run(["journalctl", "--boot", "--no-pager", "--output=short-iso-precise", *choice]).stdout
+
+    def restart(self, unit: str) -> None:
+        self.run(["systemctl", "restart", unit])
+
+    def reboot(self) -> None:
+        self.world.root.reboot()
+
+    def changed_files(self) -> dict[str, str]:
+        """What differs from the layer it started from, as {path: how}."""
+        return self.world.root.changed_files()
+
+    def play(self, *options: str, extra: dict[str, object] | None = None) -> Outcome:
+        """Run the playbook against this host, with the demo's variables and `extra`."""
+        chosen = {**variables(self.release, print), **(extra or {})}
+        return play(self.folder / "ansible", {"host": self.world.root.run_script}, chosen, print, options=options)
+
+    def user(self, name: str | None = None) -> User:
+        """A new account at level 0 with a name nobody else uses."""
+        local = name or f"u{next(NUMBERS)}-{secrets.token_hex(3)}"
+        return add_user(self.provider, f"{local}@provider.example")
+
+    def protected_user(self, level: int = 4) -> tuple[User, Codes]:
+        """A new account with a confirmed TOTP token, an app password and the level; and its unused codes."""
+        user = protect(self.provider, self.user(), level=level)
+        assert user.totp_secret
+        return user, Codes(user.totp_secret)
+
+    def demo(self, users: list[User]) -> Demo:
+        """What DIR/demo.json would say of this host."""
+        provider = self.provider
+        return Demo(
+            release=self.release,
+            domain="provider.example",
+            external_domain="customer.example",
+            disposable_domain="tmp.provider.example",
+            run=provider.run_prefix,
+            client=provider.client_prefix,
+            outside=provider.outside_prefix,
+            ca=str(self.papers.ca),
+            ports={},
+            users=users,
+            aliases=[],
+            mail_root=str(self.world.root.folder / "merged/var/vmail"),
+            logs=[],
+            sink=str(provider.sink),
+        )
+
+    def close(self) -> None:
+        self.world.close()
