@@ -189,7 +189,7 @@ function auth_userdb_lookup(request)
     return auth.USERDB_RESULT_OK, fields
   end
   if answer and answer[1] == "NOTFOUND" then return auth.USERDB_RESULT_USER_UNKNOWN, "" end
-  return auth.USERDB_RESULT_INTERNAL_FAILURE, "authd does not answer"
+  return auth.USERDB_RESULT_INTERNAL_FAILURE, answer and "authd says: later" or "authd does not answer"
 end
 
 -- `doveadm … -A`. An incomplete list must not look complete, so trouble is an error here.

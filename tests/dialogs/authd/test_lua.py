@@ -123,7 +123,7 @@ async def test_temporary_trouble_is_never_wrong_and_never_unknown(
     monkeypatch.setattr(house.database, "all", fail)
     async with house.serving(login(tmp_path)), house.serving(master(tmp_path)), worker(tmp_path) as ask:
         assert await ask("verify", "2.4", "imap", BOB, PASSWORD) == "passdb INTERNAL_FAILURE|authd says: later"
-        assert await ask("user", "2.4", "lmtp", BOB) == "userdb INTERNAL_FAILURE|authd does not answer"
+        assert await ask("user", "2.4", "lmtp", BOB) == "userdb INTERNAL_FAILURE|authd says: later"
         assert await ask("list") == "error"
 
 
