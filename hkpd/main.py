@@ -48,7 +48,9 @@ async def wire(configuration: Configuration, health: Health) -> Service:
         listeners=settings.listeners,
         protocols={
             "http-hkp": lambda _: Conversation(desk, plain, time.time, behind_tls=False),
-            "http-front": lambda _: Conversation(desk, front, time.time, behind_tls=True),
+            "http-front": lambda listener: Conversation(
+                desk, front, time.time, behind_tls=True, trust_rip=listener.trust_rip
+            ),
             "hkpd-admin": lambda _: AdminConversation(publishing),
         },
         drain=drain,

@@ -62,12 +62,15 @@ class Desk:
 class Conversation(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, desk: Desk, house: House, clock: Callable[[], float], *, behind_tls: bool) -> None:
-        """`clock` is the wall clock, for the Date of answers."""
+    def __init__(
+        self, desk: Desk, house: House, clock: Callable[[], float], *, behind_tls: bool, trust_rip: bool = False
+    ) -> None:
+        """`clock` is the wall clock, for the Date of answers; `trust_rip` believes the front's X-Real-IP."""
         self._desk = desk
         self._house = house
         self._clock = clock
         self._behind_tls = behind_tls
+        self._trust_rip = trust_rip
         self._feed = RequestFeed()
         self._waiting: deque[Request | Malformed] = deque()
         self._worker: asyncio.Task[None] | None = None
@@ -149,6 +152,15 @@ class Conversation(asyncio.Protocol):
         date = http_date(int(self._clock()))
         self._transport.write(rendered(found, date=date, head_only=head_only, keep_alive=keep_alive))
         _counter(self._house.name, found.status).inc()
+        if logger.isEnabledFor(logging.DEBUG):  # never what was searched for
+            logger.debug("answered listener=%s client=%s status=%d", self._house.name, self._who(request), found.status)
+
+    def _who(self, request: Request | Malformed) -> str:
+        """The client's address: what the front says, where the front alone can connect; else the peer's own."""
+        if self._trust_rip:
+            return request.client if isinstance(request, Request) else ""
+        peer = self._transport.get_extra_info("peername")
+        return str(peer[0]) if isinstance(peer, tuple) else ""
 
     async def _answered(self, request: Request | Malformed) -> Answer:
         try:

@@ -48,8 +48,8 @@ class Place:
         self.desk = Desk(self.store, self.health)
         self.behind_tls = behind_tls
 
-    def connect(self, peer=("192.0.2.7", 40000)):
-        protocol = Conversation(self.desk, self.house, lambda: 0.0, behind_tls=self.behind_tls)
+    def connect(self, peer=("192.0.2.7", 40000), **options):
+        protocol = Conversation(self.desk, self.house, lambda: 0.0, behind_tls=self.behind_tls, **options)
         return protocol, Wire(protocol, peer)
 
 
@@ -113,6 +113,17 @@ async def test_a_fault_of_ours_is_later_and_is_logged_without_what_was_asked(cap
         _, sent = await asked(GET + GET, Place(Store(RuntimeError("secret"))), count=2)
     assert statuses(sent) == [503, 503]
     assert "alice" not in caplog.text.replace("test_a_fault", "")
+
+
+@pytest.mark.parametrize(("trust", "client"), [(False, "192.0.2.7"), (True, "198.51.100.9")])
+async def test_the_clients_address_is_believed_from_the_front_alone(caplog, trust, client):
+    protocol, wire = Place().connect(trust_rip=trust)
+    with caplog.at_level(logging.DEBUG, "hkpd.server"):
+        protocol.data_received(GET.replace(b"\r\n\r\n", b"\r\nX-Real-IP: 198.51.100.9\r\n\r\n"))
+        await wire.until(lambda sent: sent)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"answered listener=http-hkp client={client} status=200"
+    ]
 
 
 async def test_requests_are_answered_in_their_order():
