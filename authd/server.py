@@ -19,7 +19,8 @@ from authd.front import Front, Open
 from authd.granted import Connections, Granted
 from authd.login import Logins
 from authd.protocol.admin import AdminServer, Question
-from authd.protocol.client import AuthClientServer, Broken, Cancelled, Credentials, Greeted, Temporary
+from authd.protocol.client import AuthClientServer, Temporary
+from authd.protocol.events import Broken, Cancelled, Credentials, Greeted
 from authd.protocol.master import AuthMasterServer, ListWanted, LoginWanted, PassWanted, UserWanted
 from authd.userdb import Userdb
 from outrider.addresses import TryLater

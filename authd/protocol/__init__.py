@@ -2,6 +2,7 @@
 
     fields.py        lines, TAB escapes, numbers: what the two Dovecot protocols share
     sasl.py          PLAIN and LOGIN
+    events.py        what has been understood
     client.py        auth client, server side: "may this one log in"      (authd speaks it)
     client_peer.py   auth client, client side                             (Postfix, Dovecot's login processes)
     master.py        auth master, server side: "who is this user"         (authd speaks it)

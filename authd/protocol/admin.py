@@ -14,7 +14,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from authd.protocol.client import Broken
+from authd.protocol.events import Broken
 from authd.protocol.fields import LineBuffer
 
 LINE_LIMIT = 65536

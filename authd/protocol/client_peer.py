@@ -17,7 +17,8 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 
-from authd.protocol.client import MAJOR, Broken, Cancelled
+from authd.protocol.client import MAJOR
+from authd.protocol.events import Broken, Cancelled
 from authd.protocol.fields import LineBuffer, line, number, pairs, parameters, split
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from authd.protocol.client import Broken
+from authd.protocol.events import Broken
 from authd.protocol.fields import LineBuffer, line, number, pairs, parameters, split
 
 MAJOR = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from authd.protocol.client import Broken
+from authd.protocol.events import Broken
 from authd.protocol.fields import LineBuffer, line, number, parameters, split
 from authd.protocol.master import MAJOR
 

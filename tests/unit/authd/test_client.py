@@ -7,18 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authd.protocol import client_peer
-from authd.protocol.client import (
-    IN_FLIGHT,
-    AuthClientServer,
-    Broken,
-    Cancelled,
-    Context,
-    Credentials,
-    Event,
-    Greeted,
-    Temporary,
-)
+from authd.protocol.client import IN_FLIGHT, AuthClientServer, Event, Temporary
 from authd.protocol.client_peer import Asked, AuthClientPeer, Failure, Ready, Success
+from authd.protocol.events import Broken, Cancelled, Context, Credentials, Greeted
 from authd.protocol.fields import LINE_LIMIT
 
 COOKIE = "0123456789abcdef0123456789abcdef"

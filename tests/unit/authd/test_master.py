@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authd.protocol.admin import AdminServer, Question
-from authd.protocol.client import Broken
+from authd.protocol.events import Broken
 from authd.protocol.fields import LINE_LIMIT
 from authd.protocol.master import AuthMasterServer, ListWanted, LoginWanted, PassWanted, UserWanted
 from authd.protocol.master_peer import AuthMasterPeer, Done, Failed, Found, Listed, NotFound
