@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 9.0  # a daemon answers every request within 8 s; then whoever still waits is cut off
 
+KEEP_THE_FILE: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+"""A socket's file belongs to systemd; from Python 3.13 on the loop would remove it when the server closes."""
+
 Factory = Callable[[Listener], asyncio.BaseProtocol]
 
 
@@ -98,7 +101,7 @@ async def listen(factories: dict[str, Factory], listener: Listener, one: socket.
         raise SettingsError(f"{listener.name}: unknown protocol {listener.protocol!r}; known are {sorted(factories)}")
     loop = asyncio.get_running_loop()
     if one.family == socket.AF_UNIX:
-        return await loop.create_unix_server(lambda: factory(listener), sock=one, backlog=BACKLOG)
+        return await loop.create_unix_server(lambda: factory(listener), sock=one, backlog=BACKLOG, **KEEP_THE_FILE)
     return await loop.create_server(lambda: factory(listener), sock=one, backlog=BACKLOG)
 
 
