@@ -71,17 +71,17 @@ def play(
     command = [str(program), str(site), *options]
     started = time.monotonic()
     with (folder / "play.log").open("w") as log:
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, text=True
-        )
-        assert process.stdout
-        role = ""
-        for line in process.stdout:
-            log.write(line)
-            if (task := TASK.match(line)) and task[1] and task[1] != role:
-                role = task[1]
-                say(f"  playbook {time.monotonic() - started:5.0f} s  {role}")
-        status = process.wait(PLAY_SECONDS)
+        ) as process:
+            assert process.stdout
+            role = ""
+            for line in process.stdout:
+                log.write(line)
+                if (task := TASK.match(line)) and task[1] and task[1] != role:
+                    role = task[1]
+                    say(f"  playbook {time.monotonic() - started:5.0f} s  {role}")
+            status = process.wait(PLAY_SECONDS)
     output = (folder / "play.log").read_text()
     recaps = {host: Recap(*map(int, numbers)) for host, *numbers in RECAP.findall(output)}
     if status != 0:
