@@ -16,6 +16,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from outrider.db.address import read_address
+
 DEFAULT_PATH = Path("/etc/outrider/outrider.toml")
 SECRETS = Path("/etc/outrider/secrets")
 
@@ -58,6 +60,11 @@ class CoreSettings:
             object.__setattr__(self, "notice_sender", f"postmaster@{self.domain}")
         if not self.database.startswith(("sqlite:", "postgresql://")):
             raise ValueError("database: expected sqlite:PATH or postgresql://…")
+        if self.database.startswith("postgresql:"):
+            try:
+                read_address(self.database)
+            except ValueError as error:
+                raise ValueError(f"database: {error}") from None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,52 +1,51 @@
-"""PostgreSQL by asyncpg: a pool that starts empty, and our own way to find the primary among several hosts.
+"""PostgreSQL by asyncpg: a pool that starts empty and fills from whichever host is the primary (outrider.db.primary).
 
-asyncpg's own list of hosts spends its whole time limit on the first one, so a frozen primary is never left. `connect`
-here tries each host with a limit of its own, the last good one first, and takes the one that accepts writes.
-The pool's reset query after each use is switched off (half the cost of a look-up): nothing here uses session state.
+Nothing waits for a server that fell silent: a connection that did not answer in time, or whose caller was cancelled, is
+cut at once (asyncpg would first ask the same server to cancel the statement), and all others of the pool are replaced
+before they are used again. The pool's reset query after each use is switched off (half the cost of a look-up): nothing
+here uses session state.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 
+from outrider.db.address import PostgresAddress
 from outrider.db.names import in_order, numbered
+from outrider.db.primary import TROUBLE, Primary
 from outrider.db.verbs import DEADLINE_SECONDS, DatabaseDown, Row, Statement, Taken, maker
 
-CONNECT_SECONDS = 1.0  # per host: a silent host must not eat the time of the others
-STATEMENT_SECONDS = 2.0
+SILENCE_SECONDS = 2.5  # later than the server's own statement_timeout: it is the server that does not answer
+CLOSE_SECONDS = 1.0  # for a polite good-bye
 POOL_CONNECTIONS = 8  # a daemon's look-ups are short; more only moves the queue into the server
 
 Result = TypeVar("Result")
-Work = Callable[["asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"], Awaitable[Result]]
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"  # generic in the stubs only
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+Work = Callable[[Connection], Awaitable[Result]]
 
-DOWN = (
-    OSError,  # TimeoutError is one
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
+MISFIT = (asyncpg.DataError, ValueError, OverflowError)  # ValueError: asyncpg's own DataError, UnicodeEncodeError
+LOST = (  # what a server says before it hangs up, or when it is the primary no more
     asyncpg.PostgresConnectionError,
-    asyncpg.exceptions.OperatorInterventionError,
-    asyncpg.exceptions.InsufficientResourcesError,
-    asyncpg.exceptions.ReadOnlySQLTransactionError,
-    asyncpg.PostgresError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
 
 
 class PostgresDatabase:
-    """The verbs on PostgreSQL; hosts are tried in turn until one is the primary."""
+    """The verbs on PostgreSQL."""
 
     dialect = "postgresql"
 
-    def __init__(self, url: str, password: str = "") -> None:
-        parts = urlsplit(url)
-        credentials, _, hosts = parts.netloc.rpartition("@")
-        self._user = unquote(credentials.partition(":")[0]) or None
-        self._password = password or None
-        self._hosts = [host_and_port(one) for one in hosts.split(",")]
-        self._name = parts.path.lstrip("/") or None
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+    def __init__(self, address: PostgresAddress, password: str = "") -> None:
+        self._primary = Primary(address, password)
+        self._pool: Pool | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def one(self, row: type[Row], sql: str, /, **values: Any) -> Row | None:
         text, names = numbered(sql)
@@ -66,76 +65,97 @@ class PostgresDatabase:
         return changed(await self._do(lambda connection: connection.execute(text, *in_order(names, values))))
 
     async def transaction(self, statements: Sequence[Statement]) -> list[int]:
-        async def work(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> list[int]:
-            done = []
-            async with connection.transaction():
-                for sql, values in statements:
-                    text, names = numbered(sql)
-                    done.append(changed(await connection.execute(text, *in_order(names, values))))
-            return done
+        async def work(connection: Connection) -> list[int]:
+            try:
+                return await together(connection, statements)
+            except asyncpg.InvalidCachedStatementError:
+                # A migration changed a table under a prepared statement. All was rolled back, so nothing is done twice;
+                # outside of transactions asyncpg itself does the same.
+                return await together(connection, statements)
 
         return await self._do(work)
 
     async def close(self) -> None:
-        if self._pool is not None:
-            self._pool.terminate()
-            self._pool = None
+        pool, self._pool = self._pool, None
+        if pool is None or self._loop is not asyncio.get_running_loop():
+            return
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await pool.close()  # cuts the connections if it is cancelled
+        except TROUBLE:
+            return
 
     async def _do(self, work: Work[Result]) -> Result:
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                if self._pool is None:
-                    self._pool = await asyncpg.create_pool(
-                        min_size=0,
-                        max_size=POOL_CONNECTIONS,
-                        connect=self._connect,
-                        reset=leave_as_it_is,
-                        command_timeout=STATEMENT_SECONDS,
-                    )
-                async with self._pool.acquire() as connection:
-                    return await work(connection)
+            async with asyncio.timeout(DEADLINE_SECONDS) as deadline:
+                pool = await self._filled()
+                connection = await pool.acquire()
+                try:
+                    result = await work(connection)
+                except BaseException as error:
+                    if unharmed(error):
+                        await pool.release(connection)
+                        raise
+                    connection.terminate()  # gives its place in the pool back, too
+                    if deadline.expired() or not isinstance(error, asyncio.CancelledError):
+                        await pool.expire_connections()
+                    raise
+                await pool.release(connection)
+                return result
         except asyncpg.UniqueViolationError as error:
             raise Taken(error.constraint_name or "unique key") from None
-        except (asyncpg.DataError, UnicodeEncodeError, OverflowError) as error:
+        except MISFIT as error:
             raise DatabaseDown(f"a value does not fit into a column ({type(error).__name__})") from None
-        except DOWN as error:
+        except TimeoutError:
+            raise DatabaseDown("PostgreSQL: no answer in time") from None
+        except TROUBLE as error:  # the name alone: the server's words may quote values
             raise DatabaseDown(f"PostgreSQL: {type(error).__name__}") from None
 
-    async def _connect(self, *_: Any, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":
-        """Connect to the first host that takes writes; it is tried first the next time."""
-        trouble: Exception = OSError("no host")
-        for host in list(self._hosts):
-            try:
-                async with asyncio.timeout(CONNECT_SECONDS):
-                    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(  # type: ignore[call-overload]
-                        host=host[0],
-                        port=host[1],
-                        user=self._user,
-                        password=self._password,
-                        database=self._name,
-                        target_session_attrs="read-write",
-                        **{key: value for key, value in options.items() if key not in CONNECTION_OPTIONS},
-                    )
-            except DOWN as error:
-                trouble = error
-                continue
-            self._hosts.remove(host)
-            self._hosts.insert(0, host)
-            return connection
-        raise trouble
+    async def _filled(self) -> Pool:
+        """The pool of this event loop. Nothing in here waits, so two first callers get the same one."""
+        loop = asyncio.get_running_loop()
+        if self._pool is None or self._loop is not loop:
+            self._pool, self._loop = await new_pool(self._primary), loop
+        return self._pool
 
 
-CONNECTION_OPTIONS = {"host", "port", "user", "password", "database", "target_session_attrs", "timeout"}
+async def new_pool(primary: Primary) -> Pool:
+    """An empty pool: asyncpg does not suspend where min_size is 0."""
+    made: Pool = await asyncpg.create_pool(
+        min_size=0,
+        max_size=POOL_CONNECTIONS,
+        connect=primary.connect,
+        reset=leave_as_it_is,
+        command_timeout=SILENCE_SECONDS,
+    )
+    return made
+
+
+async def together(connection: Connection, statements: Sequence[Statement]) -> list[int]:
+    """All statements in one transaction. Rolled back on the server's refusal only: whatever else happens ends with the
+    connection cut, which rolls back by itself and waits for nobody."""
+    transaction = connection.transaction()
+    await transaction.start()
+    done = []
+    try:
+        for sql, values in statements:
+            text, names = numbered(sql)
+            done.append(changed(await connection.execute(text, *in_order(names, values))))
+    except Exception as error:
+        if unharmed(error):
+            await transaction.rollback()
+        raise
+    await transaction.commit()
+    return done
+
+
+def unharmed(error: BaseException) -> bool:
+    """True if the connection is as good as before: the server answered, or was never asked."""
+    return isinstance(error, (asyncpg.PostgresError, *MISFIT)) and not isinstance(error, LOST)
 
 
 async def leave_as_it_is(_: Any) -> None:
     """No reset between uses of a connection."""
-
-
-def host_and_port(text: str) -> tuple[str, int]:
-    """`HOST[:PORT]`; a percent-encoded directory (`%2Frun%2Fpostgresql`) means the Unix socket in it."""
-    host, _, port = text.partition(":") if not text.startswith("[") else text[1:].replace("]", "").partition(":")
-    return unquote(host) or "/run/postgresql", int(port or 5432)
 
 
 def changed(status: str) -> int:

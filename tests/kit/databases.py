@@ -28,12 +28,42 @@ NOW = 1_800_000_000
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     if request.param == "sqlite":
         one = new_sqlite(tmp_path / "outrider.db")
+        await migrate(one)
     else:
         one = open_database(POSTGRESQL, os.environ.get("OUTRIDER_TEST_POSTGRESQL_PASSWORD", ""))
-        await one.transaction([("DROP SCHEMA public CASCADE", {}), ("CREATE SCHEMA public", {})])
-    await migrate(one)
+        await empty(one)
     yield one
     await one.close()
+
+
+TABLES = """
+SELECT c.relname || ':' || string_agg(a.attname || ' ' || CAST(a.atttypid AS TEXT), ',' ORDER BY a.attnum)
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relnamespace = CAST('public' AS regnamespace) AND c.relkind = 'r' AND a.attnum > 0
+GROUP BY c.relname ORDER BY c.relname
+"""
+RESTART = "SELECT setval(CAST(schemaname || '.' || sequencename AS regclass), 1, false) FROM pg_sequences"
+migrated: list[str] = []  # what TABLES and `schema` say after a migration, once there was one
+
+
+async def empty(one: Database) -> None:
+    """A PostgreSQL database as if just migrated. Rows go; tables only if a test has changed them: a tenth of the time."""
+    if not migrated or await seen(one) != migrated:
+        await one.transaction([("DROP SCHEMA public CASCADE", {}), ("CREATE SCHEMA public", {})])
+        await migrate(one)
+        migrated[:] = await seen(one)
+        return
+    tables = [table.partition(":")[0] for table in migrated[1:]]
+    await one.transaction([(f"DELETE FROM {name}", {}) for name in tables if name != "schema"] + [(RESTART, {})])
+
+
+async def seen(one: Database) -> list[str]:
+    """The tables with their columns; first the schema's number, if there is one."""
+    tables = await one.all(str, TABLES)
+    if not any(table.startswith("schema:") for table in tables):
+        return tables
+    number = await one.one(str, "SELECT CAST(version AS TEXT) || ' ' || CAST(readable_from AS TEXT) FROM schema")
+    return [number or "", *tables]
 
 
 def new_sqlite(path: Path) -> Database:

@@ -1,0 +1,89 @@
+"""Where a PostgreSQL database is: the URL of `[outrider] database`, read without the driver.
+
+    postgresql://USER@HOST[:PORT][,HOST2[:PORT]…]/NAME[?sslmode=…][&sslrootcert=FILE]
+
+The words are libpq's (PostgreSQL documentation, 32.1.1.2 and 32.1.2), percent-encoded where they hold special
+characters. A host that begins with `/` (written `%2F`), or none at all, is the folder of a Unix socket; an IPv6 address
+stands in brackets. A password never stands in the URL: it would be shown wherever the configuration is.
+
+sslmode=verify-full    TLS, certificate and name checked: the default for hosts, against the system's authorities or
+                       those in the file `sslrootcert`
+sslmode=require        TLS, nothing checked: whoever sits between can read and write everything
+sslmode=disable        no TLS
+"""
+
+from dataclasses import dataclass
+from typing import Literal, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+SOCKET_FOLDER = "/run/postgresql"  # where Debian's packages have it
+DEFAULT_PORT = 5432
+MODES = ("verify-full", "require", "disable")
+
+Tls = Literal["verify-full", "require", "disable"]
+
+
+@dataclass(frozen=True)
+class Host:
+    """A server: a name or address, or the folder of its Unix socket."""
+
+    name: str
+    port: int = DEFAULT_PORT
+
+    @property
+    def local(self) -> bool:
+        return self.name.startswith("/")
+
+    def __str__(self) -> str:
+        return self.name if self.port == DEFAULT_PORT else f"{self.name}:{self.port}"
+
+
+@dataclass(frozen=True)
+class PostgresAddress:
+    """The URL's parts. `user` and `name` may be None: libpq's defaults hold then (the system user, the user)."""
+
+    hosts: tuple[Host, ...]
+    user: str | None = None
+    name: str | None = None
+    tls: Tls = "verify-full"
+    authorities: str | None = None
+    """File with certificates of authorities, PEM; None = the system's."""
+
+
+def read_address(url: str) -> PostgresAddress:
+    """The parts of a URL; ValueError says what is wrong with it, without showing what could be a password."""
+    parts = urlsplit(url)
+    if parts.scheme != "postgresql" or parts.fragment:
+        raise ValueError("expected postgresql://USER@HOST/NAME")
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    if colon:
+        raise ValueError("a password stands in a file (database_password), not in the URL")
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    mode = options.pop("sslmode", MODES[0])
+    authorities = options.pop("sslrootcert", None)
+    if mode not in MODES:
+        raise ValueError(f"sslmode: expected one of {', '.join(MODES)}")
+    if options:
+        raise ValueError(f"{min(options)}: unknown; the URL takes sslmode and sslrootcert")
+    return PostgresAddress(
+        tuple(read_host(one) for one in hosts.split(",")),
+        unquote(user) or None,
+        unquote(parts.path.removeprefix("/")) or None,
+        cast(Tls, mode),
+        authorities or None,
+    )
+
+
+def read_host(text: str) -> Host:
+    """`HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT`, `%2FFOLDER`, or nothing."""
+    if text.startswith("["):
+        name, bracket, rest = text[1:].partition("]")
+        if not bracket or rest[:1] not in {"", ":"}:
+            raise ValueError("a host has an opening bracket and no closing one")
+        port = rest[1:]
+    else:
+        name, _, port = text.partition(":")
+    if port and not (port.isdecimal() and 0 < int(port) < 1 << 16):
+        raise ValueError("a host's port is no number (an IPv6 address stands in brackets)")
+    return Host(unquote(name) or SOCKET_FOLDER, int(port or DEFAULT_PORT))
