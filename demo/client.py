@@ -213,8 +213,9 @@ def ask(session: Any, method: str, arguments: list[Any]) -> list[Any]:
         return ["BAD", str(refused)]
 
 
-def main() -> None:
-    job = json.load(sys.stdin)
+def converse(job: dict[str, Any]) -> dict[str, Any]:
+    """One conversation from greeting to goodbye; see the top of this file."""
+    lines.clear()
     result: dict[str, Any] = {"login": None, "answers": [], "trouble": None}
     try:
         session = connect(job)
@@ -228,7 +229,11 @@ def main() -> None:
     except (OSError, imaplib.IMAP4.error, smtplib.SMTPException, poplib.error_proto) as trouble:
         result["trouble"] = f"{type(trouble).__name__}: {trouble}"
     secrets = [job["login"][1]] if job.get("login") else []
-    json.dump({"lines": [mask(line, secrets) for line in lines], **result}, sys.stdout)
+    return {"lines": [mask(line, secrets) for line in lines], **result}
+
+
+def main() -> None:
+    json.dump(converse(json.load(sys.stdin)), sys.stdout)
 
 
 if __name__ == "__main__":

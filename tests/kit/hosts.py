@@ -1,10 +1,12 @@
 """A provider's host in a test: a World of the demo, with the verbs that tests need."""
 
 import itertools
+import json
 import secrets
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from demo.authority import authority
 from demo.layers import Layer
@@ -12,10 +14,48 @@ from demo.names import HOST, six
 from demo.people import Codes, add_user, protect
 from demo.places import Release
 from demo.play import Outcome, play, variables
-from demo.provider import Demo, Provider, User
+from demo.provider import Demo, Exchange, Provider, User
 from demo.world import World
+from kit import programs
+from kit.leaks import Secrets
 
 NUMBERS = itertools.count(1)
+SQL = """
+import json, sqlite3, sys
+statement, values = json.load(sys.stdin)
+with sqlite3.connect("/var/lib/outrider/outrider.db", timeout=10) as database:
+    database.execute(statement, values)
+"""
+
+
+class Remembering(Provider):
+    """The provider as everybody reaches it, who notes every secret that passes."""
+
+    def __init__(self, provider: Provider, secrets: Secrets) -> None:
+        super().__init__(provider.run_prefix, provider.client_prefix, provider.outside_prefix, provider.sink)
+        self.secrets = secrets
+
+    def outrider(self, *words: str, text: str | None = None) -> Any:
+        match words:
+            case ("user", "add" | "password", account, *_) if text:
+                self.secrets.login(account, text.strip())
+            case ("token", "confirm", *_) if text:
+                self.secrets.code(text.strip())
+        answer = super().outrider(*words, text=text)
+        match words:
+            case ("token", "add", *_):
+                self.secrets.totp(answer["secret"])
+            case ("app-password", "add", account, *_):
+                self.secrets.login(account, answer["secret"])
+        return answer
+
+    def talk(self, job: dict[str, Any], *, outside: bool = False) -> Exchange:
+        self.note(job)
+        return super().talk(job, outside=outside)
+
+    def note(self, job: dict[str, Any]) -> None:
+        if job.get("login"):
+            self.secrets.login(*job["login"])
 
 
 class Host:
@@ -27,6 +67,7 @@ class Host:
         self.release = release
         self.folder = folder
         self.papers = authority()
+        self.secrets = Secrets()
         self.world = World(folder, layer, print, authority=self.papers.ca)
         try:
             self.world.up()
@@ -35,9 +76,19 @@ class Host:
             raise
 
     @property
-    def provider(self) -> Provider:
+    def provider(self) -> Remembering:
         """Mail programs, the `outrider` command, mail from outside: see demo.provider."""
-        return self.world.provider
+        return Remembering(self.world.provider, self.secrets)
+
+    def talk_all(
+        self, jobs: Sequence[programs.Job], *, parallel: int = 8, together: bool = False, outside: bool = False
+    ) -> list[programs.Told]:
+        """Many mail programs at once (kit.programs makes the jobs): `parallel`, or all from the same moment on."""
+        provider = self.provider
+        for job in jobs:
+            provider.note(job)
+        prefix = provider.outside_prefix if outside else provider.client_prefix
+        return programs.run(prefix, jobs, parallel=parallel, together=together)
 
     @property
     def dns(self):
@@ -90,11 +141,18 @@ class Host:
         local = name or f"u{next(NUMBERS)}-{secrets.token_hex(3)}"
         return add_user(self.provider, f"{local}@provider.example")
 
-    def protected_user(self, level: int = 4) -> tuple[User, Codes]:
+    def protected_user(self, level: int | None = 4) -> tuple[User, Codes]:
         """A new account with a confirmed TOTP token, an app password and the level; and its unused codes."""
         user = protect(self.provider, self.user(), level=level)
         assert user.totp_secret
         return user, Codes(user.totp_secret)
+
+    def sql(self, statement: str, *values: object) -> None:
+        """Change the database, as its owner; waits for it if somebody else writes."""
+        order = json.dumps([statement, values])
+        self.run(
+            ["setpriv", "--reuid=outrider", "--regid=outrider", "--clear-groups", "python3", "-c", SQL], input=order
+        )
 
     def demo(self, users: list[User]) -> Demo:
         """What DIR/demo.json would say of this host."""
