@@ -50,11 +50,11 @@ class PostgresAddress:
     """File with certificates of authorities, PEM; None = the system's."""
 
 
-def read_address(url: str) -> PostgresAddress:
+def read_address(url: str, scheme: str = "postgresql", port: int = DEFAULT_PORT) -> PostgresAddress:
     """The parts of a URL; ValueError says what is wrong with it, without showing what could be a password."""
     parts = urlsplit(url)
-    if parts.scheme != "postgresql" or parts.fragment:
-        raise ValueError("expected postgresql://USER@HOST/NAME")
+    if parts.scheme != scheme or parts.fragment:
+        raise ValueError(f"expected {scheme}://USER@HOST/NAME")
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, colon, _ = credentials.partition(":")
     if colon:
@@ -67,7 +67,7 @@ def read_address(url: str) -> PostgresAddress:
     if options:
         raise ValueError(f"{min(options)}: unknown; the URL takes sslmode and sslrootcert")
     return PostgresAddress(
-        tuple(read_host(one) for one in hosts.split(",")),
+        tuple(read_host(one, port) for one in hosts.split(",")),
         unquote(user) or None,
         unquote(parts.path.removeprefix("/")) or None,
         cast(Tls, mode),
@@ -75,7 +75,7 @@ def read_address(url: str) -> PostgresAddress:
     )
 
 
-def read_host(text: str) -> Host:
+def read_host(text: str, default: int = DEFAULT_PORT) -> Host:
     """`HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT`, `%2FFOLDER`, or nothing."""
     if text.startswith("["):
         name, bracket, rest = text[1:].partition("]")
@@ -86,4 +86,4 @@ def read_host(text: str) -> Host:
         name, _, port = text.partition(":")
     if port and not (port.isdecimal() and 0 < int(port) < 1 << 16):
         raise ValueError("a host's port is no number (an IPv6 address stands in brackets)")
-    return Host(unquote(name) or SOCKET_FOLDER, int(port or DEFAULT_PORT))
+    return Host(unquote(name) or SOCKET_FOLDER, int(port or default))

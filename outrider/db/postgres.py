@@ -42,8 +42,8 @@ class PostgresDatabase:
 
     dialect = "postgresql"
 
-    def __init__(self, address: PostgresAddress, password: str = "") -> None:
-        self._primary = Primary(address, password)
+    def __init__(self, address: PostgresAddress, password: str = "", *, reading: bool = False) -> None:
+        self._primary = Primary(address, password, reading=reading)
         self._pool: Pool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 

@@ -30,13 +30,15 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # generic in the s
 
 
 class Primary:
-    """Connects to whichever of the hosts is the primary now."""
+    """Connects to whichever of the hosts is the primary now; where nothing is ever written (`reading`), to any."""
 
-    def __init__(self, address: PostgresAddress, password: str) -> None:
+    def __init__(self, address: PostgresAddress, password: str, *, reading: bool = False) -> None:
         self._address = address
         self._password = password or None
         self._hosts = list(address.hosts)
         self._context: ssl.SSLContext | None = None
+        self._session = "any" if reading else "read-write"
+        self._settings = {**SETTINGS, "default_transaction_read_only": "on"} if reading else SETTINGS
 
     async def connect(self, *_: Any, **options: Any) -> Connection:
         """A connection that takes writes (the pool's `connect=`); DatabaseDown with what each host said."""
@@ -62,8 +64,8 @@ class Primary:
             password=self._password,
             database=self._address.name,
             ssl=False if host.local else self._tls(),
-            target_session_attrs="read-write",
-            server_settings=SETTINGS,
+            target_session_attrs=self._session,
+            server_settings=self._settings,
             **options,
         )
         return made
