@@ -70,18 +70,20 @@ def play(
     program = Path(sys.executable).parent / "ansible-playbook"
     command = [str(program), str(site), *options]
     started = time.monotonic()
-    with (folder / "play.log").open("w") as log:
-        with subprocess.Popen(
+    with (
+        (folder / "play.log").open("w") as log,
+        subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, text=True
-        ) as process:
-            assert process.stdout
-            role = ""
-            for line in process.stdout:
-                log.write(line)
-                if (task := TASK.match(line)) and task[1] and task[1] != role:
-                    role = task[1]
-                    say(f"  playbook {time.monotonic() - started:5.0f} s  {role}")
-            status = process.wait(PLAY_SECONDS)
+        ) as process,
+    ):
+        assert process.stdout
+        role = ""
+        for line in process.stdout:
+            log.write(line)
+            if (task := TASK.match(line)) and task[1] and task[1] != role:
+                role = task[1]
+                say(f"  playbook {time.monotonic() - started:5.0f} s  {role}")
+        status = process.wait(PLAY_SECONDS)
     output = (folder / "play.log").read_text()
     recaps = {host: Recap(*map(int, numbers)) for host, *numbers in RECAP.findall(output)}
     if status != 0:

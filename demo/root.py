@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -90,11 +92,29 @@ class Root:
     def wait(self, ready: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not ready():
+            self.wake_stopped()
             if self.keeper is None or self.keeper.poll() is not None:
                 raise CommandFailed(f"{self.spec.name}: the root ended while booting\n{self.last_words()}")
             if time.monotonic() > deadline:
                 raise CommandFailed(f"{self.spec.name}: not booted within {seconds:.0f} s\n{self.last_words()}")
             time.sleep(0.01)
+
+    def wake_stopped(self) -> None:
+        """Continue the nsenter processes that systemd's shutdown stopped.
+
+        It stops every process before it ends them; nsenter then stops itself outside, as a shell's child should, and
+        nobody would collect its child, for which the shutdown waits 90 seconds.
+        """
+        try:
+            pid1 = self.pid1()
+            if pid1 is None or Path(f"/proc/{pid1}/comm").read_text() != "systemd-shutdow\n":
+                return
+            for process in Path("/proc").glob("[0-9]*"):
+                command = (process / "cmdline").read_bytes().split(b"\0")
+                if command[:2] == [b"nsenter", f"--target={pid1}".encode()]:
+                    os.kill(int(process.name), signal.SIGCONT)
+        except (FileNotFoundError, ProcessLookupError):
+            return  # something ended while we looked; the next look comes soon
 
     def last_words(self) -> str:
         logs = [self.folder / name for name in ("keeper.log", "console.log")]

@@ -59,11 +59,12 @@ class Plan:
 
 
 def born(pid: int) -> str | None:
-    """When process `pid` started (proc(5), field 22 of stat), None if there is none: numbers are used again."""
+    """When process `pid` started (proc(5), field 22 of stat), None if it does not run: numbers are used again."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
+    return None if fields[0] in "ZX" else fields[19]
 
 
 def running(folder: Path) -> int | None:
@@ -131,8 +132,10 @@ def main(folder: Path) -> int:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until here it may just end us, all else follows
         (folder / "ready").touch()
         while signal.sigtimedwait({signal.SIGTERM}, LOOK_SECONDS) is None:
+            world.root.wake_stopped()
             journal.follow()
         forwarder.terminate()
+        journal.end()
     except Exception:
         traceback.print_exc()
         return 1
@@ -150,7 +153,14 @@ class Journal:
         self.path = folder / "journal.log"
         folder.mkdir(exist_ok=True)
         self.boot: int | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self.follow()
+
+    def end(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+            self.process = None
 
     def follow(self) -> None:
         """Start to follow if this boot's journal is not followed yet."""
@@ -158,9 +168,12 @@ class Journal:
         if pid1 is None or pid1 == self.boot:
             return
         self.boot = pid1
+        self.end()
+        # not in its PID namespace, so that no reboot waits for it
+        inside = ["setpriv", "--pdeathsig", "KILL", "nsenter", f"--target={pid1}", "--mount", "--root", "--wd", "--"]
         command = ["journalctl", "--boot", "--lines=all", "--follow", "--output=short-iso-precise", "--no-hostname"]
         with self.path.open("ab") as log:
-            subprocess.Popen([self.root.run_script, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen([*inside, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
 def start_forwarder(folder: Path, netns: Path) -> subprocess.Popen[str]:
