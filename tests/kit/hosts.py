@@ -24,8 +24,9 @@ SQL = """
 import json, sqlite3, sys
 statement, values = json.load(sys.stdin)
 with sqlite3.connect("/var/lib/outrider/outrider.db", timeout=10) as database:
-    database.execute(statement, values)
+    json.dump(database.execute(statement, values).fetchall(), sys.stdout)
 """
+AS_OWNER = ["setpriv", "--reuid=outrider", "--regid=outrider", "--clear-groups"]
 
 
 class Remembering(Provider):
@@ -147,12 +148,11 @@ class Host:
         assert user.totp_secret
         return user, Codes(user.totp_secret)
 
-    def sql(self, statement: str, *values: object) -> None:
-        """Change the database, as its owner; waits for it if somebody else writes."""
-        order = json.dumps([statement, values])
-        self.run(
-            ["setpriv", "--reuid=outrider", "--regid=outrider", "--clear-groups", "python3", "-c", SQL], input=order
-        )
+    def sql(self, statement: str, *values: object) -> list[list[Any]]:
+        """One statement in the database, as its owner; the rows. Waits for it if somebody else writes."""
+        done = self.run([*AS_OWNER, "python3", "-c", SQL], input=json.dumps([statement, values]))
+        rows: list[list[Any]] = json.loads(done.stdout)
+        return rows
 
     def demo(self, users: list[User]) -> Demo:
         """What DIR/demo.json would say of this host."""

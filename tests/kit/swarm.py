@@ -14,7 +14,7 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from demo.client import converse  # noqa: E402 - a script: the checkout is not on its path before
+from demo.client import converse
 
 START_SECONDS = 30.0  # forks take milliseconds; only a watchdog
 
@@ -27,7 +27,7 @@ def alone(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    global start  # noqa: PLW0603 - the forked processes inherit it
+    global start
     order = json.load(sys.stdin)
     jobs, parallel = order["jobs"], order["parallel"]
     fork = multiprocessing.get_context("fork")

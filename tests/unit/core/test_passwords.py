@@ -5,6 +5,10 @@ import argon2
 from outrider import passwords
 
 
+def parameters(stored: str) -> argon2.Parameters:
+    return argon2.extract_parameters(stored.removeprefix(passwords.SCHEME))
+
+
 def test_nobody_costs_what_everybody_costs() -> None:
     stored = passwords.hash_password("a password of somebody")
     made, nobody = (
