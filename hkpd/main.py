@@ -5,7 +5,6 @@ import time
 from contextlib import suppress
 
 from hkpd.admin import AdminConversation
-from hkpd.house import House, sweep_forever
 from hkpd.publishing import Publishing
 from hkpd.server import Conversation, Desk
 from hkpd.settings import HkpdSettings
@@ -15,6 +14,7 @@ from outrider.daemon import Service, run
 from outrider.db import DatabaseDown
 from outrider.db.serving import serving_database
 from outrider.directory import SqlDirectory
+from outrider.house import House, sweep_forever
 from outrider.settings import Configuration, CoreSettings
 
 FORGET_SECONDS = 300.0  # ended accounts are in no look-up at once; this is how long their bytes may stay on the disk
@@ -29,7 +29,7 @@ async def wire(configuration: Configuration, health: Health) -> Service:
     desk = Desk(store, health)
     publishing = Publishing(store, SqlDirectory(database, core.opaque_domain), time.time)
     plain = House("http-hkp", most=settings.connections, most_per_network=settings.connections_per_network)
-    front = House("http-front", most=settings.connections, most_per_network=None)
+    front = House("http-front", most=settings.connections)
 
     async def drain() -> None:
         await asyncio.gather(plain.drain(), front.drain())

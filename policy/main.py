@@ -6,11 +6,12 @@ from outrider.admin import Health
 from outrider.daemon import Service, run
 from outrider.db.serving import serving_database
 from outrider.directory import SqlDirectory
+from outrider.house import House
 from outrider.settings import Configuration, CoreSettings
 from policy.answers import DelegationDesk, Facts, SocketmapDesk
 from policy.protocol.delegation import RequestReader
 from policy.protocol.socketmap import LookupReader
-from policy.server import Conversation, House
+from policy.server import Conversation
 from policy.settings import PolicySettings
 
 
@@ -20,7 +21,7 @@ async def wire(configuration: Configuration, health: Health) -> Service:
     settings = configuration.section("policy", PolicySettings)
     database = serving_database(core)
     facts = Facts(SqlDirectory(database, core.opaque_domain), health, lambda: int(time.time()))
-    house = House()
+    house = House("policy")
     delegation, socketmap = DelegationDesk(facts), SocketmapDesk(facts)
 
     async def drain() -> None:

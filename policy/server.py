@@ -9,12 +9,13 @@ trouble (451); what was asked before is answered first.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Sequence
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar
 
 from prometheus_client import Counter
 
+from outrider import conversation
+from outrider.house import House
 from policy.protocol.malformed import Malformed
 
 logger = logging.getLogger(__name__)
@@ -23,10 +24,6 @@ logger = logging.getLogger(__name__)
 # client at the other end. Whoever has not answered us by now has trouble, and "later" is the right answer to that; it
 # has to be out before Postfix hangs up, for then it would count the service as broken.
 DEADLINE_SECONDS = 2.5
-# Requests read ahead. Postfix sends one and waits; more is a benchmark or a fault, and is read when these are done.
-PIPELINE = 64
-# After SIGTERM: every answer is out after the deadline, unless its peer does not read.
-DRAIN_SECONDS = DEADLINE_SECONDS + 1.0
 
 MALFORMED = Counter("outrider_policy_malformed", "Connections closed because of a malformed request.", ("protocol",))
 
@@ -56,109 +53,26 @@ class Desk(Protocol[Answered_contra]):
         """The answer when `answer` raised something."""
 
 
-class House:
-    """All connections of the daemon, so that they can be closed with every answer out."""
-
-    def __init__(self) -> None:
-        self._open: set[Conversation[Any]] = set()
-        self._empty = asyncio.Event()
-        self._empty.set()
-
-    def enter(self, conversation: "Conversation[Any]") -> None:
-        self._open.add(conversation)
-        self._empty.clear()
-
-    def leave(self, conversation: "Conversation[Any]") -> None:
-        self._open.discard(conversation)
-        if not self._open:
-            self._empty.set()
-
-    async def drain(self) -> None:
-        """Answer what was asked, then close; whoever does not read his answers is cut off."""
-        for conversation in list(self._open):
-            conversation.finish()
-        try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                await self._empty.wait()
-        except TimeoutError:
-            logger.warning("drained connections=%d of which the peers do not read", len(self._open))
-            for conversation in list(self._open):
-                conversation.abort()
-
-
-class Conversation(asyncio.Protocol, Generic[Question]):
-    """One connection."""
+class Conversation(conversation.Conversation[tuple[Question | Malformed, float]], Generic[Question]):
+    """One connection; each request waits with its deadline."""
 
     def __init__(self, reader: Reader[Question], desk: Desk[Question], house: House) -> None:
+        super().__init__(house)
         self._reader = reader
         self._desk = desk
-        self._house = house
-        self._waiting: deque[tuple[Question | Malformed, float]] = deque()
-        self._worker: asyncio.Task[None] | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._last = False  # no more requests come: the peer ended its side, or we are draining
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass of it
-        self._loop = asyncio.get_running_loop()
-        self._house.enter(self)
+    def read(self, data: bytes) -> list[tuple[Question | Malformed, float]]:
+        deadline = self.loop.time() + DEADLINE_SECONDS
+        return [(item, deadline) for item in self._reader.feed(data)]
 
-    def data_received(self, data: bytes) -> None:
-        if self._last:
-            return
-        deadline = self._loop.time() + DEADLINE_SECONDS
-        self._waiting.extend((item, deadline) for item in self._reader.feed(data))
-        if len(self._waiting) > PIPELINE:
-            self._transport.pause_reading()
-        if self._waiting and self._worker is None:
-            self._worker = self._loop.create_task(self._work())
-
-    def eof_received(self) -> bool:
-        """A peer that ended its side still gets its answers."""
-        self._last = True
-        return self._worker is not None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._worker is not None:
-            self._worker.cancel()
-        self._house.leave(self)
-
-    def pause_writing(self) -> None:
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        self._writable.set()
-
-    def finish(self) -> None:
-        """Close as soon as everything that was asked is answered."""
-        self._last = True
-        if self._worker is None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        """Close now."""
-        self._transport.abort()
-
-    async def _work(self) -> None:
-        """Answer what waits; ends when nothing does, and is started again by the next request."""
-        while self._waiting:
-            item, deadline = self._waiting.popleft()
-            if isinstance(item, Malformed):
-                MALFORMED.labels(self._desk.name).inc()
-                logger.warning("malformed protocol=%s reason=%r", self._desk.name, item.reason)
-                self._transport.close()
-                return
-            answer = await self._answered(item, deadline)
-            await self._writable.wait()
-            if self._transport.is_closing():
-                return
-            self._transport.write(answer)
-            if len(self._waiting) <= PIPELINE // 2 and not self._transport.is_reading():
-                self._transport.resume_reading()
-        self._worker = None
-        if self._last:
-            self._transport.close()
+    async def serve(self, item: tuple[Question | Malformed, float]) -> bool:
+        question, deadline = item
+        if isinstance(question, Malformed):
+            MALFORMED.labels(self._desk.name).inc()
+            logger.warning("malformed protocol=%s reason=%r", self._desk.name, question.reason)
+            self.transport.close()
+            return False
+        return await self.send(await self._answered(question, deadline))
 
     async def _answered(self, question: Question, deadline: float) -> bytes:
         try:

@@ -55,7 +55,7 @@ def test_answers_flow_while_another_process_holds_the_write_lock(daemon: Daemon)
 def test_newer_schema_is_later_until_it_fits_again(daemon: Daemon) -> None:
     assert daemon.stop() == 0
     with closing(sqlite3.connect(daemon.database, isolation_level=None)) as writer:
-        writer.execute("UPDATE schema SET version = version + 1, readable_from = readable_from + 1")
+        writer.execute("UPDATE schema SET version = version + 1, readable_from = version + 1")
         daemon.start()
         expect(daemon, LATER)
         assert "made by a newer release" in daemon.health()[1]

@@ -5,13 +5,13 @@ import logging
 
 import pytest
 
-from hkpd.house import House, network_of
 from hkpd.protocol import answers
 from hkpd.protocol.queries import ByAddress, Get, WkdKey
-from hkpd.server import IDLE_SECONDS, PIPELINE, REQUEST_SECONDS, Conversation, Desk, http_date
+from hkpd.server import IDLE_SECONDS, REQUEST_SECONDS, Conversation, Desk, http_date
 from kit.wire import Wire
 from outrider.admin import Health
 from outrider.db import DatabaseDown
+from outrider.house import House, network_of
 
 GET = b"GET /pks/lookup?op=get&search=alice@provider.example HTTP/1.1\r\nHost: k\r\n\r\n"
 HEAD = GET.replace(b"GET /", b"HEAD /")
@@ -135,10 +135,10 @@ async def test_no_more_is_read_than_a_few_requests_ahead():
     place = Place()
     place.store.gate = asyncio.Event()
     protocol, wire = place.connect()
-    protocol.data_received(GET * (PIPELINE + 2))
+    protocol.data_received(GET * (Conversation.ahead + 2))
     assert not wire.reading
     place.store.gate.set()
-    await wire.until(lambda sent: len(statuses(sent)) == PIPELINE + 2)
+    await wire.until(lambda sent: len(statuses(sent)) == Conversation.ahead + 2)
     assert wire.reading
 
 

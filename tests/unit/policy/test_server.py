@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from outrider.house import House
 from policy import server
 from policy.protocol.socketmap import Lookup, LookupReader, encode_lookup
-from policy.server import PIPELINE, Conversation, House
+from policy.server import Conversation
 
 
 class Wire(asyncio.Transport):
@@ -82,7 +83,7 @@ class Echo:
 
 
 def talk(desk: Echo, house: House | None = None) -> tuple[Conversation[Lookup], Wire]:
-    conversation, wire = Conversation(LookupReader(), desk, house or House()), Wire()
+    conversation, wire = Conversation(LookupReader(), desk, house or House("policy")), Wire()
     wire.protocol = conversation
     conversation.connection_made(wire)
     return conversation, wire
@@ -150,7 +151,7 @@ async def test_fault_of_ours_is_an_answer_and_the_connection_goes_on() -> None:
 
 async def test_peer_that_leaves_during_a_lookup_hurts_nobody() -> None:
     never = asyncio.Event()
-    house = House()
+    house = House("policy")
 
     async def hang(_: str) -> None:
         await never.wait()
@@ -201,11 +202,11 @@ async def test_long_pipeline_pauses_reading_until_half_is_answered() -> None:
         await release.wait()
 
     conversation, wire = talk(Echo(wait))
-    conversation.data_received(asks(*map(str, range(PIPELINE + 10))))
+    conversation.data_received(asks(*map(str, range(Conversation.ahead + 10))))
     await settle()
     assert not wire.reading
     release.set()
-    await wire.answered(PIPELINE + 10)
+    await wire.answered(Conversation.ahead + 10)
     assert wire.reading
 
 
@@ -221,7 +222,7 @@ async def test_peer_that_does_not_read_is_waited_for() -> None:
 
 
 async def test_drain_answers_what_was_asked_and_closes_the_idle() -> None:
-    house, release = House(), asyncio.Event()
+    house, release = House("policy"), asyncio.Event()
 
     async def wait(_: str) -> None:
         await release.wait()
@@ -242,8 +243,8 @@ async def test_drain_answers_what_was_asked_and_closes_the_idle() -> None:
 
 
 async def test_drain_cuts_off_who_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "DRAIN_SECONDS", 0.01)
-    house = House()
+    monkeypatch.setattr("outrider.house.DRAIN_SECONDS", 0.01)
+    house = House("policy")
     conversation, wire = talk(Echo(), house)
     conversation.pause_writing()
     conversation.data_received(asks("a"))

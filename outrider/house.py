@@ -1,22 +1,26 @@
 """All connections of one kind of listener: how many, from where, and until when.
 
-House.enter    too many, in all or from one network: the newcomer is closed at once
-House.sweep    once a second: whoever is past his deadline is closed
+House.enter    too many, in all or from one network: the newcomer is turned away
+House.sweep    now and then: whoever is past his deadline is closed
 House.drain    the daemon stops: answer what was asked, then close
 """
 
 import asyncio
 import ipaddress
+import logging
 from collections import Counter
+from collections.abc import Sequence
 from typing import Protocol
 
 import prometheus_client
+
+logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
 DRAIN_SECONDS = 4.0  # every answer is out after the database's deadline of 3 s, unless its peer does not read
 
 TURNED_AWAY = prometheus_client.Counter(
-    "outrider_hkpd_turned_away", "Connections closed at once because there were too many."
+    "outrider_turned_away", "Connections closed at once because there were too many.", ("house",)
 )
 
 
@@ -30,9 +34,9 @@ class Connection(Protocol):
 
 
 class House:
-    """All connections of one kind of listener."""
+    """All connections of one kind of listener; without limits where only our own programs can connect."""
 
-    def __init__(self, name: str, *, most: int, most_per_network: int | None) -> None:
+    def __init__(self, name: str, *, most: int | None = None, most_per_network: int | None = None) -> None:
         self.name = name
         self._most = most
         self._most_per_network = most_per_network
@@ -41,18 +45,18 @@ class House:
         self._empty = asyncio.Event()
         self._empty.set()
 
-    def enter(self, conversation: "Connection", network: str) -> bool:
+    def enter(self, conversation: Connection, network: str = "") -> bool:
         """False if there are too many already."""
         crowded = self._most_per_network is not None and self._networks[network] >= self._most_per_network
-        if crowded or len(self._open) >= self._most:
-            TURNED_AWAY.inc()
+        if crowded or (self._most is not None and len(self._open) >= self._most):
+            TURNED_AWAY.labels(self.name).inc()
             return False
         self._open[conversation] = network
         self._networks[network] += 1
         self._empty.clear()
         return True
 
-    def leave(self, conversation: "Connection") -> None:
+    def leave(self, conversation: Connection) -> None:
         network = self._open.pop(conversation, None)
         if network is None:
             return
@@ -68,18 +72,19 @@ class House:
             conversation.abort()
 
     async def drain(self) -> None:
-        """Answer what was asked, then close."""
+        """Answer what was asked, then close; whoever does not read his answers is cut off."""
         for conversation in list(self._open):
             conversation.finish()
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 await self._empty.wait()
         except TimeoutError:
+            logger.warning("drained house=%s connections=%d of which the peers do not read", self.name, len(self._open))
             for conversation in list(self._open):
                 conversation.abort()
 
 
-async def sweep_forever(houses: list[House]) -> None:
+async def sweep_forever(houses: Sequence[House]) -> None:
     """The background task that keeps deadlines."""
     loop = asyncio.get_running_loop()
     while True:
