@@ -48,11 +48,16 @@ class Why(StrEnum):
     DISABLED = "account-disabled"
     ENDED = "account-ended"
     CLOSED = "level-forbids"
+    APP_WANTED = "needs-app-password"
     APP_PASSWORD = "app-password-not-valid-here"  # noqa: S105 - the name of a reason
     NOTHING = "nothing-right"
     SECRET_ONLY = "code-wrong"  # noqa: S105
     CODE_ONLY = "secret-wrong"
     SPENT = "code-used"
+    LOCKED = "token-locked"
+    CODES_CLOSED = "codes-closed"
+    LIMITED = "too-many-failures"
+    CODES_LIMITED = "too-many-codes"
 
 
 class Password(StrEnum):
@@ -170,7 +175,9 @@ def decide(request: Request, facts: Facts, now: int) -> Step:
         return with_app_password(request, person, key, door=door, service=service, now=now)
     match door.password:
         case Password.NEVER:
-            return in_vain(request, No(Why.CLOSED, person.account))
+            # The hash lets nobody in: it tells the owner, who has to be told why, from a stranger.
+            shut = No(Why.APP_WANTED if door.app_passwords else Why.CLOSED, person.account)
+            return Hash(request.field, facts.stored, shut, No(Why.NOTHING, person.account))
         case Password.WHOLE:
             nothing = No(Why.NOTHING, person.account)
             return Hash(request.field, facts.stored, Yes(person, "password"), nothing)
