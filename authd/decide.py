@@ -22,6 +22,7 @@ from enum import StrEnum
 from authd.methods import KINDS, Match, Token
 from authd.methods.app_password import AppPassword
 from outrider.addresses import Person
+from outrider.directory import Stored
 
 FIELD_LIMIT = 1024
 """Bytes of the password field: a password and a code are far below; argon2 is not fed with more."""
@@ -104,8 +105,8 @@ class Facts:
     """What is known about the account that the login names."""
 
     person: Person | None = None
-    stored: str | None = field(default=None, repr=False)
-    """The directory's password hash."""
+    stored: Stored | None = field(default=None, repr=False)
+    """The directory's password hash, or who can check it."""
     level: int = 0
     tokens: tuple[Token, ...] = ()
     """Active ones only."""
@@ -147,7 +148,7 @@ class Hash:
     """One slow hash: of `secret` against `stored`; where `stored` is None the same work, which is never right."""
 
     secret: str = field(repr=False)
-    stored: str | None = field(repr=False)
+    stored: Stored | None = field(repr=False)
     right: Yes | Spend | No
     wrong: No
 

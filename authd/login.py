@@ -73,7 +73,8 @@ class Logins:
         step = decide(request, await self._facts(login, request), int(self._clock()))
         if not isinstance(step, Hash):
             return step
-        right = await self._hashing.fits(step.stored, step.secret)
+        stored = self._directory.nobody() if step.stored is None else step.stored
+        right = await self._hashing.fits(stored, step.secret)
         match step.right if right else step.wrong:
             case Spend(match=match, done=done, lost=lost):
                 if not wanted():

@@ -19,7 +19,7 @@ from authd.watch import sweep, watch
 from outrider.admin import Health
 from outrider.daemon import Service, run
 from outrider.db.serving import serving_database
-from outrider.directory import SqlDirectory
+from outrider.directories import open_directory
 from outrider.settings import Configuration, CoreSettings
 
 
@@ -27,7 +27,7 @@ async def wire(configuration: Configuration, health: Health) -> Service:
     core = configuration.section("outrider", CoreSettings)
     own = configuration.section("authd", AuthdSettings)
     database = serving_database(core)
-    directory = SqlDirectory(database, core.opaque_domain)
+    directory = open_directory(configuration, database)
     keys, hashing, store = Keys(own.key, time.monotonic), Hashing(own.hash_threads), EnrolmentStore(database)
     logins = Logins(directory, Store(database), keys, hashing, default_level=own.default_level, health=health)
     enrolment = Enrolment(

@@ -13,7 +13,7 @@ from outrider.admin import Health
 from outrider.daemon import Service, run
 from outrider.db import DatabaseDown
 from outrider.db.serving import serving_database
-from outrider.directory import SqlDirectory
+from outrider.directories import open_directory
 from outrider.house import House, sweep_forever
 from outrider.settings import Configuration, CoreSettings
 
@@ -27,7 +27,7 @@ async def wire(configuration: Configuration, health: Health) -> Service:
     database = serving_database(core)
     store = CertificateStore(database)
     desk = Desk(store, health)
-    publishing = Publishing(store, SqlDirectory(database, core.opaque_domain), time.time)
+    publishing = Publishing(store, open_directory(configuration, database), time.time)
     plain = House("http-hkp", most=settings.connections, most_per_network=settings.connections_per_network)
     front = House("http-front", most=settings.connections)
 

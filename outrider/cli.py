@@ -29,7 +29,8 @@ from typing import Any, Protocol
 
 from outrider.addresses import BadAddress
 from outrider.db import Database, DatabaseDown, open_database
-from outrider.directory import SqlDirectory
+from outrider.directories import directory_maker
+from outrider.directory import Directory
 from outrider.people import Refused
 from outrider.settings import Configuration, CoreSettings, SettingsError, credential, read_configuration
 
@@ -64,6 +65,8 @@ class Context:
         self._config = config
         self._configuration: Configuration | None = None
         self._database: Database | None = None
+        self._make_directory: Callable[[Database], Directory] | None = None
+        self._directory: Directory | None = None
 
     @property
     def configuration(self) -> Configuration:
@@ -80,12 +83,17 @@ class Context:
         if self._database is None:
             core = self.core
             password = credential(core.database_password).read_text().strip() if core.database_password else ""
+            self._make_directory = directory_maker(self.configuration)  # its password is for root's eyes, too
             become_owner(core.database)
             self._database = open_database(core.database, password)
         return self._database
 
-    def directory(self) -> SqlDirectory:
-        return SqlDirectory(self.database(), self.core.opaque_domain)
+    def directory(self) -> Directory:
+        if self._directory is None:
+            database = self.database()
+            assert self._make_directory is not None
+            self._directory = self._make_directory(database)
+        return self._directory
 
     def now(self) -> int:
         return int(time.time())
@@ -118,6 +126,8 @@ class Context:
         return dict(answer)
 
     async def close(self) -> None:
+        if self._directory is not None:
+            await self._directory.close()
         if self._database is not None:
             await self._database.close()
 

@@ -10,6 +10,8 @@ from outrider.addresses import fold, fold_domain
 from outrider.cli import NO, Add, Answer, Context, UsageError, arg
 from outrider.db.migrate import migrate
 from outrider.db.sqlite import SqliteDatabase
+from outrider.directories.joined import JoinedDirectory
+from outrider.directories.people import JoinedPeople
 from outrider.passwords import hash_password
 from outrider.people import People
 
@@ -84,7 +86,10 @@ class DomainListed:
 
 
 def people_of(context: Context) -> People:
-    return People(context.database(), context.directory())
+    database, directory = context.database(), context.directory()
+    if isinstance(directory, JoinedDirectory):
+        return JoinedPeople(database, directory)
+    return People(database, directory)
 
 
 async def domain_add(context: Context, options: argparse.Namespace) -> Answer:

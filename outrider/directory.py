@@ -1,8 +1,8 @@
 """Who exists: domains, people, their passwords and permanent addresses.
 
-A directory answers four questions (`Directory`). Ours lies in SQL (`SqlDirectory`); it joins the store's aliases and
-tombstones in the same query, so that one address costs two look-ups. People hang on `account.id`, an integer of ours
-that is issued once and never comes back.
+A directory answers a few questions (`Directory`). Ours lies in SQL (`SqlDirectory`); it joins the store's aliases and
+tombstones in the same query, so that one address costs two look-ups. The operator's own directories are in
+`outrider.directories`. People hang on `account.id`, an integer of ours that is issued once and never comes back.
 
     DatabaseDown    nobody could find out (from outrider.db)
 """
@@ -74,12 +74,23 @@ SELECT 'tombstone', t.address, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, N
 """
 
 
+class Verifier(Protocol):
+    """A password that only its directory can check (LDAP: by a bind)."""
+
+    async def fits(self, secret: str) -> bool:
+        """Raises DatabaseDown where nobody could find out."""
+        ...
+
+
+Stored = str | Verifier  # `{SCHEME}hash`, or who can check it
+
+
 @dataclass(frozen=True)
 class Login:
-    """A person with the stored password (`{SCHEME}hash`)."""
+    """A person with the stored password."""
 
     person: Person
-    stored: str
+    stored: Stored
 
     def __repr__(self) -> str:
         return f"Login({self.person.account})"
@@ -93,6 +104,12 @@ class Directory(Protocol):
     async def login(self, address: str) -> Login | None: ...
     async def person(self, address: str) -> Person | None: ...
     async def people(self) -> list[Person]: ...
+    async def by_account(self, account: int) -> Person | None: ...
+    async def close(self) -> None: ...
+
+    def nobody(self) -> Stored | None:
+        """What the password of an unknown login is checked against, for equal work; None = our own slow hash."""
+        ...
 
 
 class SqlDirectory:
@@ -146,6 +163,13 @@ class SqlDirectory:
         """The person behind an `account.id`; None after its end."""
         row = await self._db.one(PersonRow, f"SELECT {PERSON} FROM {JOIN} WHERE a.id = :account", account=account)
         return row.person() if row is not None else None
+
+    def nobody(self) -> None:
+        """Our own slow hash is what everybody here has."""
+        return
+
+    async def close(self) -> None:
+        """Nothing is held: the database belongs to whoever opened it."""
 
     async def _by_opaque(self, local: str) -> Person | None:
         row = await self._db.one(PersonRow, f"SELECT {PERSON} FROM {JOIN} WHERE a.opaque = :local", local=local)

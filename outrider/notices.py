@@ -14,7 +14,7 @@ from email.utils import formatdate, make_msgid
 from outrider.addresses import Person
 from outrider.db import Database
 from outrider.db.verbs import Statement
-from outrider.directory import SqlDirectory
+from outrider.directory import Directory
 from outrider.settings import CoreSettings
 
 DAY_SECONDS = 86400
@@ -70,7 +70,7 @@ def notice(account: int, kind: str, subject: str, now: int) -> Statement:
     return INSERT, {"account": account, "kind": kind, "object": subject, "day": now // DAY_SECONDS}
 
 
-async def send_waiting(database: Database, directory: SqlDirectory, settings: CoreSettings, now: int) -> int:
+async def send_waiting(database: Database, directory: Directory, settings: CoreSettings, now: int) -> int:
     """Send what waits; how many were sent. Trouble with Postfix leaves the rest for the next run."""
     waiting = await database.all(
         Waiting,

@@ -8,7 +8,7 @@ from typing import Literal
 from outrider.addresses import Dead, Person, Unknown, domain_of, fold, judge, new_opaque, split_tag
 from outrider.db import Database, Taken
 from outrider.db.verbs import Statement
-from outrider.directory import NAME, SqlDirectory
+from outrider.directory import NAME, Directory
 from outrider.notices import notice
 
 DomainKind = Literal["own", "disposable", "external"]
@@ -21,7 +21,7 @@ class Refused(Exception):
 class People:
     """Writes to the directory and to `account`; times are seconds since 1970."""
 
-    def __init__(self, database: Database, directory: SqlDirectory) -> None:
+    def __init__(self, database: Database, directory: Directory) -> None:
         self._db = database
         self._directory = directory
 
@@ -118,22 +118,24 @@ class People:
     async def end(self, address: str, now: int) -> None:
         """End an account for ever: nobody logs in, all its addresses are dead, and none is given out again."""
         person = await self._person(address)
-        account, folded = person.account, person.address
+        gone = ("DELETE FROM directory_user WHERE address = :address", {"address": person.address})
+        await self._db.transaction([*self._end(person.account, person.address, now), gone])
+
+    @staticmethod
+    def _end(account: int, address: str, now: int) -> list[Statement]:
+        """What ends an account, whatever directory its person is in."""
         bury = "INSERT INTO tombstone (address, created)"
-        await self._db.transaction(
-            [
-                ("UPDATE account SET ended = :now WHERE id = :account", {"now": now, "account": account}),
-                (
-                    f"{bury} SELECT address, CAST(:now AS BIGINT) FROM alias WHERE account_id = :account"
-                    " AND address NOT IN (SELECT address FROM tombstone)",
-                    {"now": now, "account": account},
-                ),
-                (f"{bury} VALUES (:address, :now)", {"address": folded, "now": now}),
-                ("DELETE FROM directory_user WHERE address = :address", {"address": folded}),
-                ("UPDATE domain SET catch_all = NULL WHERE catch_all = :account", {"account": account}),
-                event(account, "ended", now),
-            ]
-        )
+        return [
+            ("UPDATE account SET ended = :now WHERE id = :account", {"now": now, "account": account}),
+            (
+                f"{bury} SELECT address, CAST(:now AS BIGINT) FROM alias WHERE account_id = :account"
+                " AND address NOT IN (SELECT address FROM tombstone)",
+                {"now": now, "account": account},
+            ),
+            (f"{bury} VALUES (:address, :now) ON CONFLICT (address) DO NOTHING", {"address": address, "now": now}),
+            ("UPDATE domain SET catch_all = NULL WHERE catch_all = :account", {"account": account}),
+            event(account, "ended", now),
+        ]
 
     async def _person(self, address: str) -> Person:
         person = await self._directory.person(fold(address))

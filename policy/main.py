@@ -5,7 +5,7 @@ import time
 from outrider.admin import Health
 from outrider.daemon import Service, run
 from outrider.db.serving import serving_database
-from outrider.directory import SqlDirectory
+from outrider.directories import open_directory
 from outrider.house import House
 from outrider.settings import Configuration, CoreSettings
 from policy.answers import DelegationDesk, Facts, SocketmapDesk
@@ -20,7 +20,7 @@ async def wire(configuration: Configuration, health: Health) -> Service:
     core = configuration.section("outrider", CoreSettings)
     settings = configuration.section("policy", PolicySettings)
     database = serving_database(core)
-    facts = Facts(SqlDirectory(database, core.opaque_domain), health, lambda: int(time.time()))
+    facts = Facts(open_directory(configuration, database), health, lambda: int(time.time()))
     house = House("policy")
     delegation, socketmap = DelegationDesk(facts), SocketmapDesk(facts)
 

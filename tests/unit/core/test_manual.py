@@ -28,7 +28,7 @@ def test_the_sample_is_read_with_every_key_switched_on(tmp_path: Path) -> None:
     ]
     path = tmp_path / "outrider.toml"
     path.write_text("\n".join(lines))
-    assert set(tomllib.loads(path.read_text())) == set(PACKAGES)
+    assert set(tomllib.loads(path.read_text())) == {*PACKAGES, "directory"}
     read_configuration(path)
 
 

@@ -1,0 +1,104 @@
+"""Blocking clients in threads: as many at a time as there are connections, and nobody waits for long.
+
+Each thread works on a connection of its own, which is opened when it is needed and kept. A connection on which anything
+failed is closed. One that had been kept and was found gone (the server was restarted) is replaced once, if that shows
+quickly: a second wait would be the caller's whole patience.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+from outrider.db.verbs import DEADLINE_SECONDS, DatabaseDown
+
+QUICK_SECONDS = 0.5  # a closed connection shows at once; a silent server takes its whole time limit
+
+Connection = TypeVar("Connection")
+Result = TypeVar("Result")
+
+
+class Workers(Generic[Connection]):
+    """A pool. `failures` are the client's exceptions: they become DatabaseDown, with no more than their name."""
+
+    def __init__(
+        self,
+        name: str,
+        threads: int,
+        *,
+        connect: Callable[[], Connection],
+        close: Callable[[Connection], None],
+        failures: tuple[type[Exception], ...],
+        gone: tuple[type[Exception], ...],
+        deadline: float = DEADLINE_SECONDS,
+    ) -> None:
+        self._name, self._connect, self._close = name, connect, close
+        self._failures, self._gone, self._deadline = failures, gone, deadline
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._free = asyncio.Semaphore(threads)
+        self._idle: deque[Connection] = deque()
+        self._closed = threading.Event()
+
+    async def do(self, work: Callable[[Connection], Result]) -> Result:
+        """What `work` returns, computed in a thread on a connection. Raises DatabaseDown."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._free.acquire()
+                done = asyncio.get_running_loop().run_in_executor(self._pool, self._one, work)
+                # The thread is free when its work is done, even if nobody waits for the outcome any more.
+                done.add_done_callback(self._release)
+                return await asyncio.shield(done)
+        except TimeoutError:
+            raise DatabaseDown(f"{self._name} does not answer in time") from None
+        except self._failures as error:
+            raise DatabaseDown(f"{self._name}: {type(error).__name__}") from None
+
+    def _release(self, done: "asyncio.Future[Result] | Future[Result]") -> None:
+        self._free.release()
+        if not done.cancelled():
+            done.exception()  # seen: nobody may be left to look at it
+
+    def _one(self, work: Callable[[Connection], Result]) -> Result:
+        started = time.monotonic()
+        kept = self._taken()
+        if kept is not None:
+            try:
+                return self._with(kept, work)
+            except self._gone:
+                if time.monotonic() - started > QUICK_SECONDS:
+                    raise
+        return self._with(self._connect(), work)
+
+    def _taken(self) -> Connection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _with(self, connection: Connection, work: Callable[[Connection], Result]) -> Result:
+        try:
+            result = work(connection)
+        except BaseException:
+            self._shut(connection)
+            raise
+        if self._closed.is_set():
+            self._shut(connection)
+        else:
+            self._idle.append(connection)
+        return result
+
+    def _shut(self, connection: Connection) -> None:
+        try:
+            self._close(connection)
+        except self._failures:
+            return  # it was broken already
+
+    async def close(self) -> None:
+        """Close what is idle; a thread that still works closes its own connection."""
+        self._closed.set()
+        while (connection := self._taken()) is not None:
+            self._shut(connection)
+        self._pool.shutdown(wait=False, cancel_futures=True)
