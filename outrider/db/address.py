@@ -12,13 +12,20 @@ sslmode=require        TLS, nothing checked: whoever sits between can read and w
 sslmode=disable        no TLS
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal, cast
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 SOCKET_FOLDER = "/run/postgresql"  # where Debian's packages have it
 DEFAULT_PORT = 5432
 MODES = ("verify-full", "require", "disable")
+
+# urllib knows one host in a URL, so the parts are found here.
+CREDENTIALS, HOSTS, NAME, QUERY = (
+    r"((?P<credentials>[^@/?#]*)@)?", r"(?P<hosts>[^@/?#]*)", r"(/(?P<name>[^/?#]*))?", r"(\?(?P<query>[^#]*))?"
+)  # fmt: skip
+URL = re.compile(f"(?P<scheme>[a-z]+)://{CREDENTIALS}{HOSTS}{NAME}{QUERY}")
 
 Tls = Literal["verify-full", "require", "disable"]
 
@@ -52,14 +59,13 @@ class PostgresAddress:
 
 def read_address(url: str, scheme: str = "postgresql", port: int = DEFAULT_PORT) -> PostgresAddress:
     """The parts of a URL; ValueError says what is wrong with it, without showing what could be a password."""
-    parts = urlsplit(url)
-    if parts.scheme != scheme or parts.fragment:
+    found = URL.fullmatch(url)
+    if found is None or found["scheme"] != scheme:
         raise ValueError(f"expected {scheme}://USER@HOST/NAME")
-    credentials, _, hosts = parts.netloc.rpartition("@")
-    user, colon, _ = credentials.partition(":")
+    user, colon, _ = (found["credentials"] or "").partition(":")
     if colon:
         raise ValueError("a password stands in a file (database_password), not in the URL")
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    options = dict(parse_qsl(found["query"] or "", keep_blank_values=True))
     mode = options.pop("sslmode", MODES[0])
     authorities = options.pop("sslrootcert", None)
     if mode not in MODES:
@@ -67,9 +73,9 @@ def read_address(url: str, scheme: str = "postgresql", port: int = DEFAULT_PORT)
     if options:
         raise ValueError(f"{min(options)}: unknown; the URL takes sslmode and sslrootcert")
     return PostgresAddress(
-        tuple(read_host(one, port) for one in hosts.split(",")),
+        tuple(read_host(one, port) for one in found["hosts"].split(",")),
         unquote(user) or None,
-        unquote(parts.path.removeprefix("/")) or None,
+        unquote(found["name"] or "") or None,
         cast(Tls, mode),
         authorities or None,
     )

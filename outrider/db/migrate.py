@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from importlib import resources
 
 from outrider.db.names import worded
-from outrider.db.verbs import Database, DatabaseDown, SchemaTrouble, Statement
+from outrider.db.verbs import Database, DatabaseDown, SchemaTrouble, Statement, Taken
 
 TABLE = "CREATE TABLE IF NOT EXISTS schema (version BIGINT NOT NULL, readable_from BIGINT NOT NULL)"
+# Two who make the same table at once: PostgreSQL tells one of them so with an error. SQLite has one writer anyway.
+ONE_BY_ONE: dict[str, list[Statement]] = {"postgresql": [("SELECT pg_advisory_xact_lock(7681)", {})], "sqlite": []}
 READABLE_FROM = re.compile(r"^-- readable from (\d+)$", re.MULTILINE)
 
 
@@ -54,15 +56,16 @@ class Version:
 
 async def migrate(database: Database) -> list[int]:
     """Apply what is missing; numbers of the files applied. Several at once are safe: each file is one transaction."""
-    await database.run(TABLE)
+    alone = ONE_BY_ONE[database.dialect]
+    await database.transaction([*alone, (TABLE, {})])
     applied = []
     for number, text in migrations():
         found = await database.one(Version, "SELECT version, readable_from FROM schema")
         if found is not None and found.version >= number:
             continue
         try:
-            await database.transaction([*statements(text, database.dialect), *noted(number, text, found)])
-        except DatabaseDown:
+            await database.transaction([*alone, *statements(text, database.dialect), *noted(number, text, found)])
+        except (DatabaseDown, Taken):
             again = await database.one(Version, "SELECT version, readable_from FROM schema")
             if again is None or again.version < number:
                 raise

@@ -1,12 +1,13 @@
 """PostgreSQL by asyncpg: a pool that starts empty and fills from whichever host is the primary (outrider.db.primary).
 
 Nothing waits for a server that fell silent: a connection that did not answer in time, or whose caller was cancelled, is
-cut at once (asyncpg would first ask the same server to cancel the statement), and all others of the pool are replaced
-before they are used again. The pool's reset query after each use is switched off (half the cost of a look-up): nothing
+cut at once (asyncpg would first ask the same server to cancel the statement), and after trouble with one connection no
+older one is asked again. The pool's reset query after each use is switched off (half the cost of a look-up): nothing
 here uses session state.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -46,6 +47,7 @@ class PostgresDatabase:
         self._primary = Primary(address, password, reading=reading)
         self._pool: Pool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._troubles = 0
 
     async def one(self, row: type[Row], sql: str, /, **values: Any) -> Row | None:
         text, names = numbered(sql)
@@ -88,17 +90,15 @@ class PostgresDatabase:
     async def _do(self, work: Work[Result]) -> Result:
         try:
             async with asyncio.timeout(DEADLINE_SECONDS) as deadline:
-                pool = await self._filled()
-                connection = await pool.acquire()
+                pool, connection = await self._acquired()
                 try:
                     result = await work(connection)
                 except BaseException as error:
                     if unharmed(error):
                         await pool.release(connection)
-                        raise
-                    connection.terminate()  # gives its place in the pool back, too
-                    if deadline.expired() or not isinstance(error, asyncio.CancelledError):
-                        await pool.expire_connections()
+                    else:
+                        cut(connection)
+                        self._troubles += deadline.expired() or not isinstance(error, asyncio.CancelledError)
                     raise
                 await pool.release(connection)
                 return result
@@ -111,24 +111,39 @@ class PostgresDatabase:
         except TROUBLE as error:  # the name alone: the server's words may quote values
             raise DatabaseDown(f"PostgreSQL: {type(error).__name__}") from None
 
-    async def _filled(self) -> Pool:
-        """The pool of this event loop. Nothing in here waits, so two first callers get the same one."""
+    async def _acquired(self) -> tuple[Pool, Connection]:
+        """A connection that is not older than the last trouble, and the pool it belongs to: this event loop's."""
         loop = asyncio.get_running_loop()
         if self._pool is None or self._loop is not loop:
-            self._pool, self._loop = await new_pool(self._primary), loop
-        return self._pool
+            self._pool, self._loop = await self._new_pool(), loop
+        pool = self._pool
+        while True:
+            connection: Any = await pool.acquire()  # the stubs do not know its class, Dated
+            if connection.troubles == self._troubles:
+                return pool, connection
+            cut(connection)
+
+    async def _new_pool(self) -> Pool:
+        """Empty. asyncpg does not suspend where min_size is 0, so two first callers get the same one."""
+        return await asyncpg.create_pool(
+            min_size=0,
+            max_size=POOL_CONNECTIONS,
+            connect=self._connect,
+            connection_class=Dated,
+            reset=leave_as_it_is,
+            command_timeout=SILENCE_SECONDS,
+        )
+
+    async def _connect(self, *_: Any, **options: Any) -> "Dated":
+        made: Dated = await self._primary.connect(**options)
+        made.troubles = self._troubles
+        return made
 
 
-async def new_pool(primary: Primary) -> Pool:
-    """An empty pool: asyncpg does not suspend where min_size is 0."""
-    made: Pool = await asyncpg.create_pool(
-        min_size=0,
-        max_size=POOL_CONNECTIONS,
-        connect=primary.connect,
-        reset=leave_as_it_is,
-        command_timeout=SILENCE_SECONDS,
-    )
-    return made
+class Dated(asyncpg.Connection):
+    """A connection that knows how often there had been trouble when it was made."""
+
+    troubles = 0
 
 
 async def together(connection: Connection, statements: Sequence[Statement]) -> list[int]:
@@ -152,6 +167,12 @@ async def together(connection: Connection, statements: Sequence[Statement]) -> l
 def unharmed(error: BaseException) -> bool:
     """True if the connection is as good as before: the server answered, or was never asked."""
     return isinstance(error, (asyncpg.PostgresError, *MISFIT)) and not isinstance(error, LOST)
+
+
+def cut(connection: Connection) -> None:
+    """End a connection without a word, so without waiting; its place in the pool is free then."""
+    with contextlib.suppress(asyncpg.InterfaceError):  # it noticed its end by itself
+        connection.terminate()
 
 
 async def leave_as_it_is(_: Any) -> None:

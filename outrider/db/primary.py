@@ -7,7 +7,7 @@ failed goes to the end, so that the next attempt does not begin with waiting for
 
 import asyncio
 import ssl
-from typing import Any, TypeAlias
+from typing import Any
 
 import asyncpg
 
@@ -26,8 +26,6 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": f"{int(LEFT_ALONE_SECONDS * 1000)}",
 }
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # generic in the stubs only
-
 
 class Primary:
     """Connects to whichever of the hosts is the primary now; where nothing is ever written (`reading`), to any."""
@@ -40,8 +38,8 @@ class Primary:
         self._session = "any" if reading else "read-write"
         self._settings = {**SETTINGS, "default_transaction_read_only": "on"} if reading else SETTINGS
 
-    async def connect(self, *_: Any, **options: Any) -> Connection:
-        """A connection that takes writes (the pool's `connect=`); DatabaseDown with what each host said."""
+    async def connect(self, **options: Any) -> Any:
+        """A connection that takes writes, of the class that asyncpg is asked for; DatabaseDown: what each host said."""
         said: dict[Host, str] = {}
         for host in list(self._hosts):
             try:
@@ -56,8 +54,8 @@ class Primary:
         # in the configured order: what is logged changes only when the trouble does
         raise DatabaseDown("PostgreSQL: " + "; ".join(f"{host}: {said[host]}" for host in self._address.hosts))
 
-    async def _connect(self, host: Host, options: dict[str, Any]) -> Connection:
-        made: Connection = await asyncpg.connect(  # type: ignore[call-overload]
+    async def _connect(self, host: Host, options: dict[str, Any]) -> Any:
+        return await asyncpg.connect(  # type: ignore[call-overload]
             host=host.name,
             port=host.port,
             user=self._address.user,
@@ -68,7 +66,6 @@ class Primary:
             server_settings=self._settings,
             **options,
         )
-        return made
 
     def _move(self, host: Host, place: int) -> None:
         self._hosts.remove(host)

@@ -1,8 +1,8 @@
 """A PostgreSQL cluster in a root of its own, never on the machine itself.
 
-The layer `cluster` holds Debian's PostgreSQL with three databases: `tests`, open to whoever reaches the socket, for the
-suite; and what docs/operations.md tells an operator to make: `outrider`, by password over TLS and by peer on the host
-itself. From the machine it is reached over the socket in the root (`Cluster.url`), from the mail host over the bridge.
+The layer `cluster` is Debian's PostgreSQL with two databases: `tests`, open to whoever reaches the socket, for the
+suite; and `outrider`, made as docs/operations.md says: by password over TLS, and by peer on the host itself. The machine
+reaches it over the socket inside the root (`Cluster.url`), mail hosts over the bridge (`remote`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import shlex
 from pathlib import Path
 from urllib.parse import quote
 
-from demo.authority import authority
 from demo.bare import in_chroot, packages_layer
 from demo.layers import Layer, ensure
 from demo.places import Release
@@ -19,55 +18,70 @@ from demo.probe import choose_engine
 from demo.root import Root
 
 PACKAGES = ("postgresql",)
-VERSIONS: dict[Release, str] = {"12": "15", "13": "17"}
-NAME = "autoconfig.provider.example"  # a name of the authority's certificate that no other test connects to
+VERSIONS: dict[Release, str] = {"12": "15", "13": "17"}  # Debian's
+NAME, ADDRESS = "db.provider.example", "10.77.0.11"
 PASSWORD = "swordfish with parsley"
 
-# docs/operations.md, PostgreSQL; `tests` is ours.
+# The lines about `outrider` are those of docs/operations.md, which a test compares.
 ACCESS = """\
-local    tests     all                   trust
-local    outrider  outrider              peer map=outrider
-local    all       postgres              peer
-hostssl  outrider  outrider  samenet     scram-sha-256
+local    tests     all       trust
+hostssl  outrider  outrider  samenet  scram-sha-256
+local    outrider  outrider  peer map=outrider
+local    all       postgres  peer
 """
-USERS = "".join(f"outrider  {user}  outrider\n" for user in ("outrider", *(f"outrider-{n}" for n in "authd policy hkpd".split())))
-# A throw-away cluster: nothing of it has to survive a power cut.
+USERS = """\
+outrider  outrider         outrider
+outrider  outrider-authd   outrider
+outrider  outrider-policy  outrider
+outrider  outrider-hkpd    outrider
+"""
+# Nothing of this cluster has to survive a power cut.
 SETTINGS = """\
 listen_addresses = '*'
 fsync = off
 synchronous_commit = off
 full_page_writes = off
 """
+# Single-user mode: with -j a statement ends at a semicolon before an empty line.
 ROLES = f"""\
 CREATE ROLE outrider LOGIN PASSWORD '{PASSWORD}';
+
 CREATE DATABASE outrider OWNER outrider ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0;
+
 CREATE DATABASE tests OWNER outrider ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0;
+
 """
 
 
-def cluster(release: Release, say=print) -> Layer:
-    """Debian's PostgreSQL installed and set up; no server has run: roles and databases are made in single-user mode."""
-    ground = packages_layer(release, "postgresql", PACKAGES, say)
+def cluster(release: Release) -> Layer:
+    """Debian's PostgreSQL, set up without ever having run."""
+    ground = packages_layer(release, "postgresql", PACKAGES, print)
     script = set_up(VERSIONS[release])
-    return ensure("cluster", release, [script], ground, lambda tree: in_chroot(ground, tree, script), say)
+    return ensure("cluster", release, [script], ground, lambda tree: in_chroot(ground, tree, script), print)
+
+
+def certificate(layer: Layer, release: Release) -> Path:
+    """The server's certificate, which vouches for itself."""
+    return layer.tree / f"etc/postgresql/{VERSIONS[release]}/main/cert.pem"
 
 
 def set_up(version: str) -> str:
-    """The shell script that makes the layer."""
-    folder, papers = f"/etc/postgresql/{version}/main", authority()
-    files = {
-        f"{folder}/pg_hba.conf": ACCESS,
-        f"{folder}/pg_ident.conf": USERS,
-        f"{folder}/conf.d/tests.conf": SETTINGS + f"ssl_cert_file = '{folder}/cert.pem'\nssl_key_file = '{folder}/key.pem'\n",
-        f"{folder}/cert.pem": papers.certificate.read_text(),
-        f"{folder}/key.pem": papers.key.read_text(),
-    }
-    writes = [f"printf %s {shlex.quote(text)} >{path}; chown postgres: {path}; chmod 600 {path}" for path, text in files.items()]
-    data, server = f"/var/lib/postgresql/{version}/main", f"/usr/lib/postgresql/{version}/bin/postgres"
-    alone = f"{server} --single -D {data} -c config_file={folder}/postgresql.conf -j postgres"
-    # -j: a statement ends at a semicolon before an empty line
-    make = f"printf %s {shlex.quote(ROLES.replace(';', ';' + chr(10)))} | runuser -u postgres -- {alone}"
-    return "\n".join([*writes, make])
+    """The shell script that makes the layer, run in a chroot."""
+    folder, data = f"/etc/postgresql/{version}/main", f"/var/lib/postgresql/{version}/main"
+    papers = {"ssl_cert_file": f"{folder}/cert.pem", "ssl_key_file": f"{folder}/key.pem"}
+    settings = SETTINGS + "".join(f"{name} = '{path}'\n" for name, path in papers.items())
+    files = {"pg_hba.conf": ACCESS, "pg_ident.conf": USERS, "conf.d/tests.conf": settings}
+    request = "openssl req -quiet -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650"
+    names = f"-subj /CN={NAME} -addext subjectAltName=DNS:{NAME}"
+    server = f"/usr/lib/postgresql/{version}/bin/postgres --single -j -D {data} -c config_file={folder}/postgresql.conf"
+    return "\n".join(
+        [
+            *(f"printf %s {shlex.quote(text)} >{folder}/{name}" for name, text in files.items()),
+            f"{request} {names} -out {folder}/cert.pem -keyout {folder}/key.pem",
+            f"chown -R postgres: {folder}; chmod 600 {folder}/key.pem",
+            f"printf %s {shlex.quote(ROLES)} | runuser -u postgres -- {server} postgres",
+        ]
+    )
 
 
 class Cluster:
@@ -75,31 +89,43 @@ class Cluster:
 
     def __init__(self, folder: Path, layer: Layer, netns: Path, release: Release) -> None:
         self.unit = f"postgresql@{VERSIONS[release]}-main.service"
+        self.certificate = certificate(layer, release)
         self.root = Root(folder, layer, name="cluster", hostname=NAME, engine=choose_engine(print), netns=netns)
         self.root.up()
 
     @property
-    def sockets(self) -> Path:
-        """The folder of its socket, short enough for sun_path (108 bytes)."""
-        return Path(f"/proc/{self.root.pid1()}/root/run/postgresql")
-
-    @property
     def url(self) -> str:
-        """The suite's database, as the machine reaches it."""
-        return f"postgresql://outrider@{quote(str(self.sockets), safe='')}/tests"
+        """The suite's database, as the machine reaches it; short enough for a socket's path (108 bytes)."""
+        folder = f"/proc/{self.root.pid1()}/root/run/postgresql"
+        return f"postgresql://outrider@{quote(folder, safe='')}/tests"
+
+    def remote(self, *hosts: str) -> dict[str, object]:
+        """The playbook's variables for a mail host that uses the cluster; `hosts` instead of its own name."""
+        return {
+            "outrider_database": f"postgresql://outrider@{','.join(hosts or (NAME,))}/outrider",
+            "outrider_database_password": PASSWORD,
+            "outrider_database_authorities": str(self.certificate),
+        }
+
+    def run(self, *command: str) -> str:
+        return self.root.run(list(command)).stdout
+
+    def sql(self, text: str) -> str:
+        """As PostgreSQL's own superuser."""
+        return self.run("runuser", "-u", "postgres", "--", "psql", "-qAtX", "-c", text)
 
     def stop(self) -> None:
-        self.root.run(["systemctl", "stop", self.unit])
+        self.run("systemctl", "stop", self.unit)
 
     def start(self) -> None:
-        self.root.run(["systemctl", "start", self.unit])
+        self.run("systemctl", "start", self.unit)
 
     def freeze(self) -> None:
-        """No process of it runs: connections are accepted by the kernel and nobody answers."""
-        self.root.run(["systemctl", "kill", "--signal=STOP", self.unit])
+        """None of its processes runs on: the kernel still accepts connections, and nobody answers."""
+        self.run("systemctl", "kill", "--signal=STOP", self.unit)
 
     def thaw(self) -> None:
-        self.root.run(["systemctl", "kill", "--signal=CONT", self.unit])
+        self.run("systemctl", "kill", "--signal=CONT", self.unit)
 
     def close(self) -> None:
         self.root.down()
