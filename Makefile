@@ -4,7 +4,7 @@ PYTHON = /usr/bin/python3
 BIN = .venv/bin
 TOOLS = mmdebstrap systemd-container iproute2 util-linux python3-venv python3-dev gcc gnupg debian-archive-keyring lua5.4 lua-socket
 
-.PHONY: demo tour up down test root tools lock manual clean
+.PHONY: demo tour up down test bench soak root tools lock manual clean
 
 demo tour: tools
 	$(BIN)/python -m demo $@ --release $(RELEASE)
@@ -17,6 +17,13 @@ down: tools dir
 
 test: tools
 	$(BIN)/tox $(if $(ENV),-e $(ENV))
+
+# BENCH=authd chooses one; RUNS and SECONDS shorten it.
+bench: tools
+	$(BIN)/python -m bench $(BENCH) $(if $(RUNS),--runs $(RUNS)) $(if $(SECONDS),--seconds $(SECONDS))
+
+soak: tools
+	$(BIN)/tox -e soak
 
 dir:
 	@test -n "$(DIR)" || { echo "make $(MAKECMDGOALS): say where, for example DIR=/var/tmp/outrider"; exit 2; }

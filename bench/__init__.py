@@ -1,0 +1,1 @@
+"""Benchmarks: one file per daemon, `make bench [BENCH=name]`. See frame.py and docs/benchmarks.md."""
