@@ -1,8 +1,8 @@
 """The slow hash of passwords: as many at a time as there are cores, and nobody waits for long.
 
 One argon2id takes about 40 ms of a core, so the pool is the ceiling of password logins; app passwords do not pass
-through it. Whoever has to wait longer than WAIT_SECONDS is told "later", not "wrong password". Who waits in a lower lane
-comes first: an owner is not kept waiting by those who guess.
+through it. Whoever has to wait longer than WAIT_SECONDS is told "later", not "wrong password". Who waits in a lower
+lane comes first: an owner is not kept waiting by those who guess.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 -- Limits and audit of authd: what has to survive a restart. Only new tables: older releases go on working.
 
-CREATE TABLE token_guard (              -- right codes beside a wrong secret
+CREATE TABLE token_guard (              -- right codes beside a wrong secret; ten lock the token (token.locked)
     token_id {int} PRIMARY KEY,
     account_id {int} NOT NULL,
-    wrong {int} NOT NULL,              -- since the last login with this token
-    locked {int}                       -- seconds since 1970; NULL = not locked
+    wrong {int} NOT NULL               -- since the last login with this token
 ){strict};
 CREATE INDEX token_guard_account ON token_guard (account_id);
 
