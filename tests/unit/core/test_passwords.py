@@ -1,6 +1,12 @@
 """Stored passwords, and the work done for nobody."""
 
+import base64
+import hashlib
+import unicodedata
+
 import argon2
+import bcrypt
+import pytest
 
 from outrider import passwords
 
@@ -17,3 +23,123 @@ def test_nobody_costs_what_everybody_costs() -> None:
     assert nobody == made
     assert not passwords.verify(passwords._NOBODY, "a password of somebody")
     passwords.burn("whatever it is")
+
+
+# Hashes that others have made -------------------------------------------------------------------------
+
+TYPED = "Grüße, $ world"
+DOVECOT = [  # `doveadm pw -r 5 -s SCHEME` of Dovecot 2.3.19
+    "{MD5-CRYPT}$1$j0HcXTkd$41uGFXWg6FAlHzfgG6PvP/",
+    "{SHA256-CRYPT}$5$rounds=1000$lJBHS00u4aXJBm3r$Mc2KBlZhomr3yFRKBWNq7rK6IdlkOf0PI.hmTejaM72",
+    "{SHA512-CRYPT}$6$rounds=1000$0gJmltIvRrc05lMT"
+    "$DPd8e8Z/oXBf9O/Lzkh54bkC5irg7elDNnjd9ct2ALBiUoWhbNPJnC6EXFibL.HhPppaPvsntxdrkO5XguAcx0",
+    "{BLF-CRYPT}$2y$05$RAsT4A2zFCxaOrLNbqLG1OI5W0uM9Bq2ZWRN3kOyiQZI0RP9YZ/k.",
+    "{SSHA}JEDOuT4VGuGOb1GDbAZPPXmQD8GMGpkP",
+    "{SSHA256}vi1ZUrdysmEV9xJAgeh37Z4ofdzl2q75vvfKgRRKPyn4TmHB",
+    "{SSHA512}s5tP+CETmf8Gtlpb6CHH31YCSq4kDgYVJelV52F9bHxYrWiXO85L3zkEd7s/WAtNUvvBvsT44fCS+lWOHXBmYJ6e0qk=",
+    "{SSHA256.HEX}2e7a20c8dd85ffa747ffc37a4fa8835f5ef7b0b51b374d45ea61f7e22a62a77dd97d61ae",
+    "{SSHA.B64}YPR+nckPJD4HTCNmtsBANVCfzQAAYMLL",
+    "{PBKDF2}$1$QRmCbYjwALpml7kb$5$bd52bc0747990a250af1e5791f60f712104d2f10",
+    "{CRYPT}$2y$05$PFx3DPggFuAbvKwsg8IjbeZOrIW8YY1xVBRmr2LSB7roH9C7ByZ.e",
+    "{ARGON2I}$argon2i$v=19$m=32768,t=5,p=1$MmrqD8U+2CfsurjxsTkzQg$RO7z4QCmFe447mmCziFWzxvIxgoqWEdM4pPwiyNcatw",
+]
+SPECIFIED = [  # `openssl passwd -5`, `-6`; crypt_blowfish's wrapper.c
+    ("{SHA256-CRYPT}$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", "Hello world!"),
+    (
+        "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+        "Hello world!",
+    ),
+    ("{BLF-CRYPT}$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
+]
+
+
+class Counted:
+    """Argon2 hashes, the slow ones."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        hasher = passwords._HASHER
+        cheap = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+        class Hasher:
+            def hash(_, password: str) -> str:
+                self.count += 1
+                return cheap.hash(password)
+
+            def verify(_, value: str, password: str) -> bool:
+                self.count += 1
+                return hasher.verify(value, password)
+
+            check_needs_rehash = staticmethod(hasher.check_needs_rehash)
+
+        monkeypatch.setattr(passwords, "_HASHER", Hasher())
+
+
+@pytest.mark.parametrize(
+    ("stored", "typed"), [*((one, TYPED) for one in DOVECOT), *SPECIFIED], ids=lambda text: text.partition("}")[0][:14]
+)
+def test_hashes_of_others_are_checked_and_renewed(stored: str, typed: str) -> None:
+    found = passwords.check(stored, typed)
+    assert found.fits
+    assert found.renewed is not None
+    assert found.renewed.startswith(passwords.SCHEME)
+    assert parameters(found.renewed) == parameters(passwords.hash_password("x"))
+    assert passwords.check(found.renewed, typed) == passwords.Checked(True)
+    for wrong in (typed + " ", typed[:-1], "", typed + typed):
+        assert passwords.check(stored, wrong) == passwords.Checked(False)
+
+
+@pytest.mark.parametrize("stored", [one for one in DOVECOT if "ARGON" not in one], ids=lambda text: text[:14])
+def test_an_old_hash_costs_one_slow_hash_right_or_wrong(stored: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    assert passwords.check(stored, TYPED).fits
+    assert counted.count == 1
+    assert not passwords.check(stored, "wrong").fits
+    assert counted.count == 2
+
+
+def test_a_password_in_another_normal_form_is_the_same() -> None:
+    composed, decomposed = "pässword", unicodedata.normalize("NFD", "pässword")
+    old = "{SSHA}" + base64.b64encode(hashlib.sha1(composed.encode() + b"salt").digest() + b"salt").decode()  # noqa: S324
+    for stored in (passwords.hash_password(composed), passwords.hash_password(decomposed), old):
+        assert passwords.check(stored, composed).fits
+        assert passwords.check(stored, decomposed).fits
+
+
+def test_a_password_longer_than_bcrypt_looks_is_right_and_not_renewed() -> None:
+    long = "x" * 80
+    stored = "{BLF-CRYPT}" + bcrypt.hashpw(long[:72].encode(), bcrypt.gensalt(4)).decode()
+    assert passwords.check(stored, long) == passwords.Checked(True)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "",
+        "no scheme",
+        "{PLAIN}secret",
+        "{PLAIN-MD5}5ebe2294ecd0e0f08eab7690d2a6ee69",
+        "{WHIRLPOOL}x",
+        "{SSHA.ROT13}x",
+        "{SSHA.HEX}zz",
+        "{SSHA}!!!",
+        "{SSHA}c2hvcnQ=",
+        "{SHA512-CRYPT}$6$",
+        "{SHA512-CRYPT}$6$ä$x",
+        "{SHA512-CRYPT}$6$rounds=x$a$b",
+        "{MD5-CRYPT}$1$a$b",
+        "{BLF-CRYPT}$2y$",
+        "{BLF-CRYPT}$2y$99$abcdefghijklmnopqrstuu",
+        "{CRYPT}$y$j9T$salt$hash",
+        "{PBKDF2}$1$salt$0$bd52bc0747990a250af1e5791f60f712104d2f10",
+        "{PBKDF2}$2$salt$5$bd52bc0747990a250af1e5791f60f712104d2f10",
+        "{PBKDF2}$1$salt$5$",
+        "{ARGON2ID}xyz-xyz",
+        "{ARGON2ID}$argon2id$v=19$m=8,t=1,p=1$YWJj$",
+    ],
+)
+def test_what_nobody_can_check_is_neither_right_nor_wrong(stored: str) -> None:
+    with pytest.raises(passwords.UnknownScheme) as caught:
+        passwords.check(stored, "secret")
+    assert "secret" not in str(caught.value)
+    assert len(stored) < 8 or stored[-6:] not in str(caught.value)
