@@ -103,7 +103,8 @@ class Root:
         """Continue the nsenter processes that systemd's shutdown stopped.
 
         It stops every process before it ends them; nsenter then stops itself outside, as a shell's child should, and
-        nobody would collect its child, for which the shutdown waits 90 seconds.
+        nobody would collect its child, for which the shutdown waits 90 seconds. It also waits for the SIGCHLD of such
+        a child, which goes to nsenter, so it gets one from us and looks again (systemd, src/shared/killall.c).
         """
         try:
             pid1 = self.pid1()
@@ -113,6 +114,7 @@ class Root:
                 command = (process / "cmdline").read_bytes().split(b"\0")
                 if command[:2] == [b"nsenter", f"--target={pid1}".encode()]:
                     os.kill(int(process.name), signal.SIGCONT)
+            os.kill(pid1, signal.SIGCHLD)
         except (FileNotFoundError, ProcessLookupError):
             return  # something ended while we looked; the next look comes soon
 
@@ -140,7 +142,9 @@ class Root:
         if clean and self.keeper.poll() is None:
             self.keeper.stdin.write(b"clean")
             self.keeper.stdin.flush()
-            self.keeper.wait()
+            while self.keeper.poll() is None:
+                self.wake_stopped()
+                time.sleep(0.01)
         self.keeper.stdin.close()
         self.keeper.wait()
         self.keeper = None

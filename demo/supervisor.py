@@ -169,8 +169,7 @@ class Journal:
             return
         self.boot = pid1
         self.end()
-        # not in its PID namespace, so that no reboot waits for it
-        inside = ["setpriv", "--pdeathsig", "KILL", "nsenter", f"--target={pid1}", "--mount", "--root", "--wd", "--"]
+        inside = ["setpriv", "--pdeathsig", "KILL", str(self.root.run_script)]
         command = ["journalctl", "--boot", "--lines=all", "--follow", "--output=short-iso-precise", "--no-hostname"]
         with self.path.open("ab") as log:
             self.process = subprocess.Popen([*inside, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -3,6 +3,8 @@
 import os
 import select
 import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,19 @@ def test_reboot_keeps_files_and_comes_back(bare_host):
     assert bare_host.read("/root/kept") == b"kept\n"
     assert bare_host.run(["cat", "/run/boot"], check=False).returncode != 0
     assert bare_host.changed_files()["root/kept"] == "new"
+
+
+def test_reboot_does_not_wait_for_a_command_from_outside(bare_host):
+    sleeping = subprocess.Popen([*bare_host.provider.run_prefix, "sleep", "1000"])
+    try:
+        bare_host.world.root.run(["sh", "-c", "until pidof sleep; do sleep 0.1; done"])
+        started = time.monotonic()
+        bare_host.reboot()
+        assert time.monotonic() - started < 45, "systemd waits 90 s for what it cannot end"
+        assert sleeping.wait(10) != 0
+    finally:
+        sleeping.kill()
+        sleeping.wait()
 
 
 @pytest.fixture
