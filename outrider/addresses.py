@@ -13,6 +13,7 @@ import re
 import secrets
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Protocol, TypeGuard
 
 import idna
@@ -26,12 +27,14 @@ OPAQUE_BYTES = 10  # 80 random bits: nobody guesses another account's opaque add
 _ATOMS = re.compile(r"[^\s\"(),:;<>@\[\\\]\x00-\x20\x7f]+")  # RFC 5321 dot-string; RFC 6531 adds every UTF-8 letter
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 DOMAIN_LIMIT = 253  # RFC 1035, 2.3.4, without the root's dot
+FOLDED_MOST = 8192  # addresses remembered with their folding, which is pure: a few MiB, and 15 µs saved at each login
 
 
 class BadAddress(ValueError):
     """This is not an address; the text names what is wrong, never the address."""
 
 
+@lru_cache(maxsize=FOLDED_MOST)
 def fold(address: str) -> str:
     """The one spelling of an address: NFKC, case folded, domain as A-label, needless quotes and final dot removed.
 

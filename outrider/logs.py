@@ -53,7 +53,8 @@ class LineFormatter(logging.Formatter):
         text = record.getMessage()
         if record.exc_info and record.exc_info[0]:
             text = f"{text} {self.formatException(record.exc_info)}"
-        text = "".join(letter if letter.isprintable() else "?" for letter in text)
+        if not text.isprintable():
+            text = "".join(letter if letter.isprintable() else "?" for letter in text)
         return f"<{PRIORITIES.get(record.levelno, 6)}>{record.name}: {text[:LINE_LIMIT]}"
 
     def formatException(self, ei: ExcInfo) -> str:
