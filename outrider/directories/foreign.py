@@ -24,7 +24,7 @@ from outrider.directories.engines import Columns, Reader, open_reader
 from outrider.directories.presets import SCHEMAS, Queries
 from outrider.directories.queries import Query
 from outrider.directories.settings import DirectorySettings
-from outrider.directories.source import SourcePerson, folded, language, the_one
+from outrider.directories.source import SourcePerson, folded, language, the_one, without_twins
 from outrider.directories.stored import schemed, useless
 
 logger = logging.getLogger(__name__)
@@ -64,15 +64,7 @@ class ForeignSource:
         return await self.find(goal) if goal else None
 
     async def people(self) -> list[SourcePerson]:
-        """Everybody; an address that two have is nobody's, and said."""
-        found = self._persons(await self._reader.rows(self._people, {}))
-        by_address: dict[str, list[SourcePerson]] = {}
-        for one in found:
-            by_address.setdefault(one.address, []).append(one)
-        several = sorted(one.key for same in by_address.values() if len(same) > 1 for one in same)
-        if several:
-            logger.error("directory=%s: several people have one address: keys %s", self.name, ", ".join(several))
-        return [same[0] for same in by_address.values() if len(same) == 1]
+        return without_twins(self._persons(await self._reader.rows(self._people, {})), self.name)
 
     async def has_domain(self, domain: str) -> bool:
         if not self._domain.text:

@@ -65,13 +65,32 @@ class Source(Protocol):
     async def close(self) -> None: ...
 
 
+def ambiguous(source: str, what: str) -> Ambiguous:
+    """The trouble, said to the operator: keys may be in `what`, addresses not."""
+    logger.error("directory=%s: %s", source, what)
+    return Ambiguous(f"{source}: {what}")
+
+
 def the_one(found: list[SourcePerson], source: str) -> SourcePerson | None:
-    """Nobody, or the only one. The keys go to the log, the address does not."""
+    """Nobody, or the only one."""
     if len(found) > 1:
-        keys = ", ".join(sorted(one.key for one in found))
-        logger.error("directory=%s: several people have one address: keys %s", source, keys)
-        raise Ambiguous(f"{source}: several people have one address")
+        raise ambiguous(source, f"several people have one address: keys {keys(found)}")
     return found[0] if found else None
+
+
+def without_twins(found: list[SourcePerson], source: str) -> list[SourcePerson]:
+    """Of a list of everybody those whose address is theirs alone; the others are said."""
+    by_address: dict[str, list[SourcePerson]] = {}
+    for one in found:
+        by_address.setdefault(one.address, []).append(one)
+    twins = [one for same in by_address.values() if len(same) > 1 for one in same]
+    if twins:
+        ambiguous(source, f"several people have one address: keys {keys(twins)}")
+    return [same[0] for same in by_address.values() if len(same) == 1]
+
+
+def keys(people: list[SourcePerson]) -> str:
+    return ", ".join(sorted(one.key for one in people))
 
 
 def folded(text: str) -> str:

@@ -2,7 +2,8 @@
 
 Each thread works on a connection of its own, which is opened when it is needed and kept. A connection on which anything
 failed is closed. One that had been kept and was found gone (the server was restarted) is replaced once, if that shows
-quickly: a second wait would be the caller's whole patience.
+quickly: a second wait would be the caller's whole patience. One that was idle for long is not used again: firewalls
+forget connections without a word, and to notice that takes a whole time limit.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from typing import Generic, TypeVar
 from outrider.db.verbs import DEADLINE_SECONDS, DatabaseDown
 
 QUICK_SECONDS = 0.5  # a closed connection shows at once; a silent server takes its whole time limit
+IDLE_SECONDS = 60.0  # firewalls forget after minutes
 
 Connection = TypeVar("Connection")
 Result = TypeVar("Result")
@@ -34,12 +36,13 @@ class Workers(Generic[Connection]):
         failures: tuple[type[Exception], ...],
         gone: tuple[type[Exception], ...],
         deadline: float = DEADLINE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name, self._connect, self._close = name, connect, close
-        self._failures, self._gone, self._deadline = failures, gone, deadline
+        self._failures, self._gone, self._deadline, self._clock = failures, gone, deadline, clock
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._free = asyncio.Semaphore(threads)
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[tuple[Connection, float]] = deque()
         self._closed = threading.Event()
 
     async def do(self, work: Callable[[Connection], Result]) -> Result:
@@ -62,21 +65,27 @@ class Workers(Generic[Connection]):
             done.exception()  # seen: nobody may be left to look at it
 
     def _one(self, work: Callable[[Connection], Result]) -> Result:
-        started = time.monotonic()
+        started = self._clock()
         kept = self._taken()
         if kept is not None:
             try:
                 return self._with(kept, work)
             except self._gone:
-                if time.monotonic() - started > QUICK_SECONDS:
+                if self._clock() - started > QUICK_SECONDS:
                     raise
         return self._with(self._connect(), work)
 
     def _taken(self) -> Connection | None:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return None
+        """The connection used last; what is too old is closed."""
+        while self._idle:
+            try:
+                connection, since = self._idle.pop()
+            except IndexError:  # another thread was faster
+                return None
+            if self._clock() - since < IDLE_SECONDS and not self._closed.is_set():
+                return connection
+            self._shut(connection)
+        return None
 
     def _with(self, connection: Connection, work: Callable[[Connection], Result]) -> Result:
         try:
@@ -87,7 +96,7 @@ class Workers(Generic[Connection]):
         if self._closed.is_set():
             self._shut(connection)
         else:
-            self._idle.append(connection)
+            self._idle.append((connection, self._clock()))
         return result
 
     def _shut(self, connection: Connection) -> None:
@@ -99,6 +108,5 @@ class Workers(Generic[Connection]):
     async def close(self) -> None:
         """Close what is idle; a thread that still works closes its own connection."""
         self._closed.set()
-        while (connection := self._taken()) is not None:
-            self._shut(connection)
+        self._taken()
         self._pool.shutdown(wait=False, cancel_futures=True)
