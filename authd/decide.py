@@ -2,27 +2,49 @@
 
     decide(request, facts, now) -> Yes | No | Later
                                  | Hash(secret, stored, right, wrong)    one slow hash, then `right` or `wrong`;
-                                                                         `right` may be a Spend: compare and set
-                                                                         the token's step, then Yes
+                                                                         `right` may name work that is left
 
 The decision does no work itself; it says which work is left, and that work ends it. So "exactly one slow hash"
 can be read off the types: every refusal that depends on the account is one Hash. The answer on the wire is the
 same for all of them; `Why` is for the log.
 
-Order of the two factors: the code is compared first, without writing anything; then the password is hashed; then
-the code is spent. So a stranger cannot use up a code, and a right code with a wrong password stays usable.
+Order of the two factors: the code is compared first, without writing anything; then the secret is hashed; then
+the code is spent. So a stranger cannot use up a code, and a right code with a wrong secret stays usable. A code
+that only somebody else can verify is asked about last, when the secret was right: nobody else hears of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 
-from authd.methods import KINDS, Match, Token
-from authd.methods.app_password import AppPassword
+from authd.methods import KINDS, NAMES, REMOTE, Token, recovery
+from authd.methods.app_password import NOTED_SECONDS, AppPassword
+from authd.methods.ticket import NOTED_SECONDS as TICKET_NOTED_SECONDS
+from authd.methods.ticket import Ticket
+from authd.networks import within
+from authd.verdict import Ask, Facts, Hash, Later, No, Recover, Request, Spend, Step, Touch, Verdict, Why, Yes
 from outrider.addresses import Person
-from outrider.directory import Stored
+
+__all__ = [
+    "FIELD_LIMIT",
+    "SERVICES",
+    "Ask",
+    "Facts",
+    "Hash",
+    "Later",
+    "No",
+    "Recover",
+    "Request",
+    "Spend",
+    "Step",
+    "Touch",
+    "Verdict",
+    "Why",
+    "Yes",
+    "decide",
+]
 
 FIELD_LIMIT = 1024
 """Bytes of the password field: a password and a code are far below; argon2 is not fed with more."""
@@ -40,32 +62,11 @@ SERVICES = {
 """What clients call themselves, and our name for it. Everything else is refused, also no name at all."""
 
 
-class Why(StrEnum):
-    """Why not, for the operator's log; nobody else sees it."""
-
-    SERVICE = "service-not-offered"
-    FIELD = "field-malformed"
-    NOBODY = "no-such-account"
-    DISABLED = "account-disabled"
-    ENDED = "account-ended"
-    CLOSED = "level-forbids"
-    APP_WANTED = "needs-app-password"
-    APP_PASSWORD = "app-password-not-valid-here"  # noqa: S105 - the name of a reason
-    NOTHING = "nothing-right"
-    SECRET_ONLY = "code-wrong"  # noqa: S105
-    CODE_ONLY = "secret-wrong"
-    SPENT = "code-used"
-    LOCKED = "token-locked"
-    CODES_CLOSED = "codes-closed"
-    LIMITED = "too-many-failures"
-    CODES_LIMITED = "too-many-codes"
-
-
 class Password(StrEnum):
     """What the account's own password is good for at a service."""
 
     WHOLE = "the field is the password"
-    WITH_CODE = "the field is the password and a code"
+    WITH_CODE = "the field is the password (or PIN) and a code"
     NEVER = "it is refused"
 
 
@@ -88,75 +89,6 @@ PROGRAMS = (
 """By level; see docs/authd.md."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One login as it came in."""
-
-    service: str
-    """The client's own word."""
-    offered: frozenset[str]
-    """Our names of the services that this listener may ask for."""
-    field: str = field(repr=False)
-    """What was typed as password."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known about the account that the login names."""
-
-    person: Person | None = None
-    stored: Stored | None = field(default=None, repr=False)
-    """The directory's password hash, or who can check it."""
-    level: int = 0
-    tokens: tuple[Token, ...] = ()
-    """Active ones only."""
-    app_password: AppPassword | None = None
-    """The row that the field's prefix has found, whoever owns it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Yes:
-    person: Person
-    by: str
-    """What let him in, for the log: `password`, `token 7`, `app-password 3`."""
-
-
-@dataclass(frozen=True, slots=True)
-class No:
-    why: Why
-    account: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """Nobody could find out; the reason is for the operator."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """The last step: set the token's `last` to this step if it is still below."""
-
-    match: Match
-    done: Yes
-    lost: No
-
-
-@dataclass(frozen=True, slots=True)
-class Hash:
-    """One slow hash: of `secret` against `stored`; where `stored` is None the same work, which is never right."""
-
-    secret: str = field(repr=False)
-    stored: Stored | None = field(repr=False)
-    right: Yes | Spend | No
-    wrong: No
-
-
-Verdict = Yes | No | Later
-Step = Verdict | Hash
-
-
 def decide(request: Request, facts: Facts, now: int) -> Step:
     """What to do about this login at `now` (seconds since 1970)."""
     service = SERVICES.get(request.service)
@@ -171,6 +103,8 @@ def decide(request: Request, facts: Facts, now: int) -> Step:
         return in_vain(request, No(Why.ENDED, person.account))
     if not person.enabled:
         return in_vain(request, No(Why.DISABLED, person.account))
+    if (ticket := facts.ticket) is not None and ticket.account == person.account and ticket.opens(request.field):
+        return with_ticket(request, person, ticket, service=service, now=now)
     door = door_of(service, facts)
     if (key := facts.app_password) is not None and key.account == person.account and key.opens(request.field):
         return with_app_password(request, person, key, door=door, service=service, now=now)
@@ -183,7 +117,7 @@ def decide(request: Request, facts: Facts, now: int) -> Step:
             nothing = No(Why.NOTHING, person.account)
             return Hash(request.field, facts.stored, Yes(person, "password"), nothing)
         case Password.WITH_CODE:
-            return with_code(request, person, facts, now)
+            return with_code(request, person, facts, service=service, now=now)
 
 
 def well_formed(text: str) -> bool:
@@ -207,37 +141,71 @@ def with_app_password(
 ) -> Yes | Hash:
     """Its secret is right; is it good here and now?"""
     alive = key.revoked is None and (key.expires is None or now < key.expires)
-    if door.app_passwords and alive and service in key.scopes:
-        return Yes(person, f"app-password {key.id}")
+    here = not key.networks or within(request.address, key.networks)
+    if door.app_passwords and alive and here and service in key.scopes:
+        due = key.used is None or now >= key.used + NOTED_SECONDS
+        return Yes(person, f"app-password {key.id}", Touch("app_password", key.id) if due else None)
     return in_vain(request, No(Why.APP_PASSWORD, person.account))
 
 
-def with_code(request: Request, person: Person, facts: Facts, now: int) -> Hash | Later:
+def with_ticket(request: Request, person: Person, ticket: Ticket, *, service: str, now: int) -> Yes | Hash:
+    """Its secret is right; is it good here and now? At every level: its user has logged in with a code."""
+    if ticket.good(service, request.peer or request.address, now):
+        due = now >= ticket.used + TICKET_NOTED_SECONDS
+        return Yes(person, f"ticket {ticket.id}", Touch("ticket", ticket.id) if due else None)
+    return in_vain(request, No(Why.TICKET, person.account))
+
+
+Hit = Spend | Recover | Ask
+
+
+def with_code(request: Request, person: Person, facts: Facts, *, service: str, now: int) -> Hash | Later:
     """Split the field by the shapes of the account's own tokens, longest code first.
 
     Two tokens whose codes differ in length and are both right happen once in a million logins; the longer one
     counts, so that there is one hash and no second guess.
     """
-    shaped = list(by_suffix(facts.tokens, request.field))
-    hits = [hit for token, code in shaped if (hit := KINDS[token.kind].match(token, code, now)) is not None]
-    if not hits and any(token.secret is None or token.kind not in KINDS for token in facts.tokens):
+    stored = facts.stored if facts.pin is None else facts.pin
+    field, nothing = request.field, No(Why.NOTHING, person.account)
+    shaped = sorted(codes(field, facts, service), key=lambda pair: -len(pair[1]))
+    for token, code in shaped:
+        hit = recovered(facts, person) if token is None else hit_of(token, code, person, now)
+        if hit is not None:
+            # Whether an asked code is right nobody knows yet, so a wrong secret beside it is a stranger's failure.
+            wrong = nothing if isinstance(hit, Ask) else No(Why.CODE_ONLY, person.account)
+            return Hash(field[: -len(code)], stored, hit, wrong)
+    if any(token.secret is None or token.kind not in NAMES for token in facts.tokens):
         return Later("a token of the account cannot be opened")
-    nothing = No(Why.NOTHING, person.account)
     if not shaped:
         return in_vain(request, nothing)
-    if not hits:
-        # The hash tells only a password holder's failure from a stranger's; it lets nobody in.
-        secret = request.field[: -len(shaped[0][1])]
-        return Hash(secret, facts.stored, No(Why.SECRET_ONLY, person.account), nothing)
-    hit = hits[0]
-    secret = request.field[: -len(next(code for token, code in shaped if token is hit.token))]
-    spend = Spend(hit, Yes(person, f"token {hit.token.id}"), No(Why.SPENT, person.account))
-    return Hash(secret, facts.stored, spend, No(Why.CODE_ONLY, person.account))
+    # The hash tells only a secret's holder's failure from a stranger's; it lets nobody in.
+    return Hash(field[: -len(shaped[0][1])], stored, No(Why.SECRET_ONLY, person.account), nothing)
 
 
-def by_suffix(tokens: Iterable[Token], text: str) -> Iterable[tuple[Token, str]]:
-    """Tokens whose code could end the field, behind a secret that is not empty; longest code first."""
-    fitting = [(token, KINDS[token.kind].suffix(token, text)) for token in tokens if token.kind in KINDS]
-    long_enough = [(token, length) for token, length in fitting if length is not None and length < len(text)]
-    for token, length in sorted(long_enough, key=lambda pair: -pair[1]):
-        yield token, text[-length:]
+def codes(field: str, facts: Facts, service: str) -> Iterator[tuple[Token | None, str]]:
+    """What could be a code at the end of the field, behind a secret that is not empty; a recovery code has no token."""
+    for token in facts.tokens:
+        method = KINDS.get(token.kind) or REMOTE.get(token.kind)
+        length = method.suffix(token, field) if method is not None else None
+        if length is not None and length < len(field):
+            yield token, field[-length:]
+    if service == "web" and (code := recovery.suffix(field)) is not None:
+        yield None, code
+
+
+def hit_of(token: Token, code: str, person: Person, now: int) -> Hit | None:
+    """What is left to do with a code that is right, or that only somebody else can verify."""
+    done, lost = Yes(person, f"token {token.id}"), No(Why.SPENT, person.account)
+    if (remote := REMOTE.get(token.kind)) is not None:
+        otp = remote.addressed(token, code)
+        return Ask(token, otp, done, No(Why.SECRET_ONLY, person.account), lost) if otp is not None else None
+    match = KINDS[token.kind].match(token, code, now)
+    return Spend(match, done, lost) if match is not None else None
+
+
+def recovered(facts: Facts, person: Person) -> Hit | None:
+    """The recovery code that the field ends with, if it is the account's and was never used."""
+    if facts.recovery is None or facts.recovery.used:
+        return None
+    done = Yes(person, f"recovery-code {facts.recovery.id}")
+    return Recover(facts.recovery, done, No(Why.SPENT, person.account))

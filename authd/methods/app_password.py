@@ -12,12 +12,17 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from authd.networks import Network
+
 PREFIX = 8
 """Characters, 40 bits: enough to be unique; not secret."""
 SECRET = 24
 """Characters, 120 bits."""
 SCOPES = ("imap", "pop3", "smtp", "sieve", "dav")
 """Services that an app password can open: programs. The web wants the second factor itself."""
+
+NOTED_SECONDS = 3600
+"""Its last use is written down that often at most: a busy program would make a write of every look-up."""
 
 _SHAPE = re.compile(rf"[a-z2-7]{{{PREFIX + SECRET}}}\Z", re.ASCII)  # RFC 4648, 6 in lower case
 
@@ -33,6 +38,10 @@ class AppPassword:
     expires: int | None
     """Seconds since 1970."""
     revoked: int | None
+    networks: tuple[Network, ...] = ()
+    """From where it is good; none = from anywhere."""
+    used: int | None = None
+    """Its last use, to the hour."""
 
     def opens(self, field: str) -> bool:
         """Whether this is its secret; in constant time."""

@@ -28,8 +28,6 @@ class Token:
     """What a Yubikey types before its code, in modhex."""
     base: int = 0
     """Steps that its clock was found ahead of ours at the last resync; the drift is counted from there."""
-    locked: bool = False
-    """Nothing matches until an operator or the owner unlocks it."""
     keyboards: bool = False
     """Its codes may be typed in upper case or on a Dvorak keyboard."""
 

@@ -19,7 +19,7 @@ ALICE = Person(7, "alice@provider.example", True, "en", 0, "u1")
 TOKEN = Token(3, "totp", b"1234567890" * 2, "SHA1", 6, 30, last=-1, drift=0)
 APP = app_password.new(lambda size: bytes(range(size)))
 KEY = app_password.AppPassword(
-    5, 7, app_password.digest(APP), frozenset({"imap", "pop3", "smtp", "dav"}), expires=None, revoked=None
+    5, 7, app_password.digest(APP), frozenset({"imap", "pop3", "smtp", "dav"}), expires=None, revoked=None, used=NOW
 )
 
 
