@@ -1,7 +1,7 @@
 """python-ldap: the only module that speaks to it. Searches and binds have connections of their own.
 
 A connection of the second pool changes its identity with every login, so nothing is ever searched on it, and
-python-ldap's ReconnectLDAPObject is not used: it would keep the last password for its next attempt. Both time limits are
+python-ldap's ReconnectLDAPObject is not used: it would keep the last password for its next attempt. Both limits are
 set: OPT_NETWORK_TIMEOUT bounds connecting alone, a bind to a server that fell silent hangs without OPT_TIMEOUT.
 """
 
