@@ -28,6 +28,7 @@ def variables() -> dict[str, Any]:
     for role in ("outrider", "postfix", "dovecot", "sieve", *DAEMONS):
         merged |= defaults(role)
     merged |= {"outrider_domain": "provider.example", "outrider_hostname": "mail.provider.example"}
+    merged["outrider_shared_credentials"] = []
     for part in ("listeners", "settings", "wired"):
         empty: Any = [] if part == "listeners" else {}
         merged[f"outrider_{part}_of"] = {name: merged.get(f"{name}_{part}", empty) for name in DAEMONS}

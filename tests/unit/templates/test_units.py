@@ -95,6 +95,15 @@ def test_a_key_is_handed_to_its_daemon_alone(render: Render) -> None:
     assert not values(render("service.j2", outrider_daemon=described("policy")), "LoadCredential")
 
 
+def test_the_databases_password_is_handed_to_all(render: Render) -> None:
+    wanted = ["auth.key:/etc/outrider/secrets/auth.key", "database:/etc/outrider/secrets/database"]
+    daemon = described("authd", credentials=["auth.key"])
+    unit = render("service.j2", outrider_daemon=daemon, outrider_shared_credentials=["database"])
+    assert values(unit, "LoadCredential") == wanted
+    notices = render("outrider-notices.service.j2", outrider_shared_credentials=["database"])
+    assert values(notices, "LoadCredential") == wanted[1:]
+
+
 def test_users_and_notices(render: Render) -> None:
     users = render("sysusers.conf.j2")
     assert {line.split()[1] for line in users.splitlines() if line.startswith("u ")} == {
