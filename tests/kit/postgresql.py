@@ -1,21 +1,33 @@
 """A PostgreSQL cluster in a root of its own, never on the machine itself.
 
+cluster            running on the bridge of `postgresql_host`, for the whole session
+postgresql_host    a host that does not use it yet
+
 The layer `cluster` is Debian's PostgreSQL with two databases: `tests`, open to whoever reaches the socket, for the
-suite; and `outrider`, made as docs/operations.md says: by password over TLS, and by peer on the host itself. The machine
-reaches it over the socket inside the root (`Cluster.url`), mail hosts over the bridge (`remote`).
+suite; and `outrider`, made as docs/operations.md says: by password over TLS, and by peer on the host itself. The
+machine reaches it over the socket inside the root (`Cluster.url`), mail hosts over the bridge (`Cluster.remote`).
 """
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
 from demo.bare import in_chroot, packages_layer
 from demo.layers import Layer, ensure
+from demo.names import six
 from demo.places import Release
 from demo.probe import choose_engine
 from demo.root import Root
+from demo.stages import converged
+from kit.hosts import Host
+from kit.needs import need_root
+from kit.plugin import WANTED
 
 PACKAGES = ("postgresql",)
 VERSIONS: dict[Release, str] = {"12": "15", "13": "17"}  # Debian's
@@ -53,7 +65,7 @@ CREATE DATABASE tests OWNER outrider ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE t
 """
 
 
-def cluster(release: Release) -> Layer:
+def cluster_layer(release: Release) -> Layer:
     """Debian's PostgreSQL, set up without ever having run."""
     ground = packages_layer(release, "postgresql", PACKAGES, print)
     script = set_up(VERSIONS[release])
@@ -129,3 +141,28 @@ class Cluster:
 
     def close(self) -> None:
         self.root.down()
+
+
+RELEASE = "13" if "13" in WANTED else WANTED[-1]  # one suffices: nothing here differs between the releases
+
+
+@pytest.fixture(scope="session")
+def postgresql_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """A converged host, still on SQLite, whose name server knows the cluster's name."""
+    need_root()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(cluster_layer, RELEASE)
+        layer = converged(RELEASE, print)
+    made = Host(RELEASE, tmp_path_factory.mktemp("postgresql-"), layer)
+    made.dns.add("provider.example", f"db A {ADDRESS}\ndb AAAA {six(ADDRESS)}")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def cluster(postgresql_host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """On the bridge of that host."""
+    network = postgresql_host.world.bridge.host(ADDRESS).net
+    made = Cluster(tmp_path_factory.mktemp("cluster-"), cluster_layer(RELEASE), network, RELEASE)
+    yield made
+    made.close()
