@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from bench.frame import Case, Group, Options
-from bench.host import Machine, machine
+from bench.host import Load, Machine, machine
 from bench.peers import OPEN, PASSWD_FILE, PASSWORD, STATIC, auth_line, start, write_users
 from demo.places import Release
 
 FILL = Path(__file__).with_name("fill.py")
+BARE_HASH = Path(__file__).with_name("bare_hash.py")
 ACCOUNTS = 200
+PASSWORD_ACCOUNTS = 200
+"""At 40 ms a hash and two cores, four seconds of logins."""
+HAMMERING = 100
 OUR_SOCKET, DOVECOT_SOCKET = "/run/outrider/auth-login", "/run/dovecot/login/login"
 OUR_PORT = 143
 DOVECOT: dict[Release, str] = {"12": "2.3", "13": "2.4"}
@@ -80,6 +84,52 @@ class Logins:
             partial(self.rate, "auth", STATIC.socket, self.static),
         )
 
+    def hashed(self) -> Case:
+        return Case(
+            "argon2id password logins / the bare hash rate on all cores",
+            "logins/s",
+            "≥ 0.9",
+            lambda: self.password_run(16).rate,
+            lambda: float(self.host.python(BARE_HASH, str(self.options.seconds))),
+        )
+
+    def password_run(self, connections: int) -> Load:
+        """Each account with a password logs in once: nothing that was verified before is met again."""
+        self.host.run("systemctl", "restart", "outrider-authd.service")
+        return self.host.load(
+            "auth", OUR_SOCKET, self.passwords, connections=connections, seconds=60.0, count=PASSWORD_ACCOUNTS
+        ).all_good()
+
+    def hammered(self) -> Case:
+        return Case(
+            "p99 of a password login while 100 clients try wrong passwords / p99 when nobody does",
+            "µs",
+            "≤ 5",
+            self.p99_hammered,
+            lambda: float(self.password_run(1).p99),
+        )
+
+    def p99_hammered(self) -> float:
+        with self.host.loading("auth", OUR_SOCKET, self.wrong, connections=HAMMERING, seconds=60.0):
+            return float(self.password_run(1).p99)
+
+    @cached_property
+    def passwords(self) -> str:
+        self.password_logins = self.fill("password", PASSWORD_ACCOUNTS, "password")
+        return self.auth_lines("passwords", self.password_logins)
+
+    @cached_property
+    def wrong(self) -> str:
+        """Every client has an address in a network of its own; the passwords are never the same, the accounts are."""
+        addresses = [address for address, _ in self.fill("victim", HAMMERING, "password")]
+        return self.host.lines(
+            "wrong",
+            [
+                auth_line(self.host.release, address, f"wrong {number}", f"198.18.{number % HAMMERING}.7")
+                for number, address in enumerate(addresses * 50)
+            ],
+        )
+
 
 @contextmanager
 def release12(options: Options) -> Iterator[list[Case]]:
@@ -92,7 +142,7 @@ def release12(options: Options) -> Iterator[list[Case]]:
 def release13(options: Options) -> Iterator[list[Case]]:
     with machine("13") as host:
         logins = Logins(host, options)
-        yield [logins.auth_socket(), logins.imap(), logins.without_hash("≥ 1")]
+        yield [logins.auth_socket(), logins.imap(), logins.without_hash("≥ 1"), logins.hashed(), logins.hammered()]
 
 
 GROUPS = (Group("12", release12), Group("13", release13))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -76,8 +77,26 @@ class Machine:
         self, kind: str, target: str, lines: str, *, connections: int = 16, seconds: float, count: int | None = None
     ) -> Load:
         """One run of the generator; see load.c."""
+        with self.loading(kind, target, lines, connections=connections, seconds=seconds, count=count) as running:
+            told, trouble = running.communicate(timeout=seconds + 30)
+        if running.returncode != 0:
+            raise CommandFailed(f"load {kind} {target}: {trouble}")
+        return Load(**json.loads(told))
+
+    @contextmanager
+    def loading(
+        self, kind: str, target: str, lines: str, *, connections: int, seconds: float, count: int | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
+        """The generator in the background; it ends by itself, at the latest with this block."""
         words = [LOAD, kind, target, str(connections), str(seconds), lines, *([] if count is None else [str(count)])]
-        return Load(**json.loads(self.run(*words, seconds=seconds + 30)))
+        pipe = subprocess.PIPE
+        command = [str(self.world.root.run_script), *words]
+        running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+        try:
+            yield running
+        finally:
+            running.kill()
+            running.communicate()
 
     def install_load(self, folder: Path) -> None:
         """Compile the generator on the machine, statically, and put it inside."""
