@@ -11,6 +11,7 @@ import os
 import sqlite3
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -38,17 +39,22 @@ class Reader(Protocol):
     async def close(self) -> None: ...
 
 
-def open_reader(url: str, password: str) -> Reader:
+def open_reader(url: str, password: str, ca: str = "") -> Reader:
     """The database that `[directory] database` names; nothing is opened yet. ValueError: the URL is none."""
     match url.partition(":")[0]:
         case "sqlite":
             return SqliteReader(url.removeprefix("sqlite:"))
         case "mariadb":
-            return MariadbReader(read_address(url, "mariadb", MARIADB_PORT), password)
+            return MariadbReader(vouched(read_address(url, "mariadb", MARIADB_PORT), ca), password)
         case "postgresql":
-            return PostgresReader(read_address(url), password, reading=True)
+            return PostgresReader(vouched(read_address(url), ca), password, reading=True)
         case _:
             raise ValueError("expected sqlite:PATH, mariadb://USER@HOST/NAME or postgresql://USER@HOST/NAME")
+
+
+def vouched(address: PostgresAddress, ca: str) -> PostgresAddress:
+    """With the setting `ca`, unless the URL names authorities of its own."""
+    return replace(address, authorities=address.authorities or ca or None)
 
 
 class Replaced(sqlite3.OperationalError):

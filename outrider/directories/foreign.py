@@ -134,7 +134,7 @@ def is_yes(value: Any) -> bool:
 def open_foreign(settings: DirectorySettings, password: str) -> ForeignSource:
     """The source of the settings: a preset's queries, each overruled by a setting that is not empty."""
     try:
-        reader = open_reader(settings.database, password)
+        reader = open_reader(settings.database, password, settings.ca)
     except ValueError as error:
         raise ValueError(f"database: {error}") from None
     preset = SCHEMAS[settings.preset](reader.dialect) if settings.preset else Queries("", "", "")

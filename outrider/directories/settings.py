@@ -29,7 +29,9 @@ class DirectorySettings:
     base: str = setting("", help="LDAP: DN under which the people are.")
     bind_dn: str = setting("", help="LDAP: DN that may search; its password is `password`; empty = anonymous.")
     start_tls: bool = setting(False, help="LDAP: TLS on an ldap:// connection; needed unless the host is this one.")
-    ca: str = setting("", help="LDAP: file with the certificates of authorities; empty = the system's.")
+    ca: str = setting(
+        "", help="File with the certificates of authorities that vouch for the server; empty = the system's."
+    )
     nobody_dn: str = setting(
         "", help="LDAP: an entry with a password nobody has: unknown logins are checked against it, for equal time."
     )
