@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from authd.decide import Hash, No, Spend, Why
+from authd.decide import Ask, Hash, No, Spend, Why
 from outrider.db import Database
 from outrider.db.verbs import Statement
 
@@ -40,7 +40,7 @@ LEFT JOIN token l ON l.id = t.token_id
 WHERE a.id = :account
 """
 
-BESIDE_WRONG_SECRET = """  # noqa: S105
+BESIDE_WRONG = """
 INSERT INTO token_guard (token_id, account_id, wrong) VALUES (:token, :account, :times)
 ON CONFLICT (token_id) DO UPDATE SET wrong = token_guard.wrong + :times
 """
@@ -63,7 +63,7 @@ ON CONFLICT (account_id) DO UPDATE SET
   closed = CASE WHEN {same} AND account_guard.total + :times >= :most
                 THEN COALESCE(account_guard.closed, CAST(:now AS BIGINT)) END
 """.replace("{same}", "account_guard.secret = :secret AND account_guard.since > :oldest")
-RIGHT_CODE = "UPDATE account_guard SET in_a_row = 0 WHERE account_id = :account"
+IN_A_ROW = "UPDATE account_guard SET in_a_row = :times WHERE account_id = :account"
 
 SEEN = """
 INSERT INTO known_network (account_id, network, last) VALUES (:account, :network, :now)
@@ -138,20 +138,23 @@ def fingerprint(stored: object) -> bytes:
 
 
 def guarded(step: Hash, guard: Guard, now: int) -> Hash:
-    """The same work, but a locked token and closed codes let nobody in."""
+    """The same work, but a locked token and closed codes let nobody in. Recovery codes cannot be guessed and go on."""
+    if token_of(step) in guard.locked:
+        return replace(step, right=No(Why.LOCKED, step.wrong.account))
     match step.right:
-        case Spend(match=match, lost=lost) if match.token.id in guard.locked:
-            return replace(step, right=No(Why.LOCKED, lost.account))
-        case Spend(lost=No(account=account)) | No(Why.SECRET_ONLY, account) if guard.counts(
-            fingerprint(step.stored), now
-        ).closed:
-            return replace(step, right=No(Why.CODES_CLOSED, account))
+        case Spend() | Ask() | No(Why.SECRET_ONLY) if guard.counts(fingerprint(step.stored), now).closed:
+            return replace(step, right=No(Why.CODES_CLOSED, step.wrong.account))
     return step
 
 
 def token_of(step: Hash) -> int | None:
-    """The token whose code was right."""
-    return step.right.match.token.id if isinstance(step.right, Spend) else None
+    """The token whose code was right, or could be."""
+    match step.right:
+        case Spend(match=match):
+            return match.token.id
+        case Ask(token=token):
+            return token.id
+    return None
 
 
 class GuardStore:
@@ -211,7 +214,7 @@ DELETE FROM known_network WHERE EXISTS (
 
 def wrong_secrets(account: int, token: int, times: int, now: int) -> Iterator[Statement]:
     """Right codes of this token beside a wrong secret."""
-    yield BESIDE_WRONG_SECRET, {"token": token, "account": account, "times": times}
+    yield BESIDE_WRONG, {"token": token, "account": account, "times": times}
     yield LOCK, {"token": token, "most": LOCK_AFTER, "now": now}
 
 
@@ -221,10 +224,14 @@ def wrong_codes(account: int, secret: bytes, times: int, now: int) -> Statement:
     return WRONG_CODE, {**values, "oldest": now - TOTAL_SECONDS}
 
 
-def right(account: int, token: int) -> Iterator[Statement]:
+def right_token(token: int) -> Statement:
     """A login with this token's code."""
-    yield COUNT_ANEW, {"token": token}
-    yield RIGHT_CODE, {"account": account}
+    return COUNT_ANEW, {"token": token}
+
+
+def in_a_row(account: int, times: int) -> Statement:
+    """So many wrong codes since the last login with a code."""
+    return IN_A_ROW, {"account": account, "times": times}
 
 
 def seen(account: int, network: str, now: int) -> Statement:

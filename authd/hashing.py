@@ -87,6 +87,10 @@ class Hashing:
         self.typical += (seconds - self.typical) * TYPICAL_SHARE
         return right
 
+    async def pretend(self) -> None:
+        """The time of a hash without its work: a refusal that judges nothing looks like one that does."""
+        await asyncio.sleep(self.typical)
+
     def _one(self, stored: str | None, secret: str) -> tuple[bool, float]:
         begun = time.perf_counter()
         if stored is None:

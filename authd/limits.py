@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Generic, TypeVar
@@ -61,7 +62,7 @@ def class_of(why: Why) -> Class:
             return Class.TOKEN
         case Why.SECRET_ONLY | Why.SPENT | Why.CODES_LIMITED:
             return Class.SECRET
-        case Why.SERVICE | Why.CLOSED | Why.APP_WANTED | Why.APP_PASSWORD | Why.LOCKED | Why.CODES_CLOSED:
+        case Why.SERVICE | Why.CLOSED | Why.APP_WANTED | Why.APP_PASSWORD | Why.TICKET | Why.LOCKED | Why.CODES_CLOSED:
             return Class.NONE
         case _:
             return Class.STRANGER
@@ -170,6 +171,9 @@ class Bounded(Generic[Key, Value]):
     def drop(self, key: Key) -> None:
         self._values.pop(key, None)
 
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._values)
+
     def __len__(self) -> int:
         return len(self._values)
 
@@ -231,6 +235,13 @@ class Limits:
         self._pairs.drop(place(attempt))
         if attempt.with_code:
             self._codes.drop(place(attempt))
+
+    def forget(self, who: bytes) -> None:
+        """An operator has opened the account's locks. Walks over everything: for a person's command."""
+        self._accounts.drop(who)
+        for pauses in (self._pairs, self._codes):
+            for where in [where for where in pauses if where[0] == who]:
+                pauses.drop(where)
 
     def _pause(self, pauses: Bounded[Place, Pause], attempt: Attempt, now: float) -> Pause | None:
         pause = pauses.get(place(attempt))

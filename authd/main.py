@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 
+from authd.audit_store import AuditStore
 from authd.enrol import Enrolment
 from authd.enrolment_store import EnrolmentStore
 from authd.front import Open
 from authd.granted import Connections
+from authd.guards import GuardStore
 from authd.hashing import Hashing
 from authd.keys import Keys
+from authd.ledger import Ledger
 from authd.login import Logins
+from authd.origin import Fronts
+from authd.scrutiny import Scrutiny
 from authd.server import AdminFront, AuthClientFront, AuthMasterFront
 from authd.settings import AuthdSettings
 from authd.store import Store
@@ -29,20 +34,28 @@ async def wire(configuration: Configuration, health: Health) -> Service:
     database = serving_database(core)
     directory = open_directory(configuration, database)
     keys, hashing, store = Keys(own.key, time.monotonic), Hashing(own.hash_threads), EnrolmentStore(database)
-    logins = Logins(directory, Store(database), keys, hashing, default_level=own.default_level, health=health)
+    guards, audit, fronts = GuardStore(database), AuditStore(database, own.audit_days), Fronts(own.trusted_fronts)
+    ledger = Ledger(database, time.time, audit=own.audit_days > 0)
+    scrutiny = Scrutiny(guards, ledger, clock=time.time, monotonic=time.monotonic)
+    logins = Logins(directory, Store(database), keys, hashing, scrutiny, default_level=own.default_level, health=health)
     enrolment = Enrolment(
         directory, store, keys, default_level=own.default_level, issuer=own.issuer or core.domain, clock=time.time
     )
     userdb, connections, open_ = Userdb(directory, own, health, time.time), Connections(), Open()
+
+    async def drain() -> None:
+        await open_.retire()
+        await ledger.write()
+
     return Service(
         listeners=own.listeners,
         protocols={
-            "auth-client": lambda listener: AuthClientFront(listener, logins, connections, open_),
+            "auth-client": lambda listener: AuthClientFront(listener, logins, connections, open_, fronts),
             "auth-master": lambda listener: AuthMasterFront(listener, userdb, connections, open_),
             "auth-admin": lambda listener: AdminFront(listener, enrolment, open_),
         },
-        drain=open_.retire,
-        tasks=(lambda: watch(database, keys, health), lambda: sweep(store, time.time)),
+        drain=drain,
+        tasks=(lambda: watch(database, keys, health), lambda: sweep((store, guards, audit), time.time), ledger.run),
     )
 
 

@@ -3,17 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a login came from."""
-
-    address: str = ""
-    """The user's address; empty: nobody knows."""
-    network: str = ""
-    """What counts as one: a /24 of IPv4, a /64 of IPv6 (whoever has one has all of it: RFC 4291, 2.5.4)."""
 
 
 class Fronts:
@@ -23,15 +12,20 @@ class Fronts:
         """ValueError: one of them is no network."""
         self._networks = tuple(ipaddress.ip_network(one) for one in networks)
 
-    def origin(self, told: str) -> Origin:
-        """The origin of a login whose client address is told as `told`; a front's own says nothing about the user."""
+    def user(self, told: str) -> str:
+        """The user's address, where the client's is told as `told`; empty: that of a front says nothing about him."""
         try:
             address = ipaddress.ip_address(told.partition("%")[0])
         except ValueError:
-            return Origin()
+            return ""
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
-        if any(address in network for network in self._networks):
-            return Origin()
-        length = 24 if address.version == 4 else 64
-        return Origin(str(address), str(ipaddress.ip_network((address, length), strict=False)))
+        return "" if any(address in network for network in self._networks) else str(address)
+
+
+def network_of(address: str) -> str:
+    """What counts as one: a /24 of IPv4, a /64 of IPv6 (whoever has one has all of it: RFC 4291, 2.5.4)."""
+    if not address:
+        return ""
+    length = 64 if ":" in address else 24
+    return str(ipaddress.ip_network((address, length), strict=False))

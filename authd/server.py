@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import itertools
 import logging
 import os
@@ -11,13 +10,15 @@ import secrets
 import time
 from collections.abc import Callable
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from authd.decide import SERVICES, Later, No, Request, Verdict, Yes
 from authd.enrol import Enrolment
 from authd.front import Front, Open
 from authd.granted import Connections, Granted
+from authd.limits import Class, class_of
 from authd.login import Logins
+from authd.origin import Fronts
 from authd.protocol.admin import AdminServer, Question
 from authd.protocol.client import AuthClientServer, Temporary
 from authd.protocol.events import Broken, Cancelled, Credentials, Greeted
@@ -28,7 +29,10 @@ from outrider.listeners import Listener
 
 logger = logging.getLogger(__name__)
 
-LOGINS = Counter("authd_logins", "Judged logins.", ["service", "verdict"])
+BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds: an app password, a hash, a full queue, the last moment."""
+LOGINS = Counter("authd_logins", "Judged logins, by the class of their failure.", ["service", "verdict", "class"])
+SECONDS = Histogram("authd_login_seconds", "From credentials to answer.", ["verdict"], buckets=BUCKETS)
 
 
 class AuthClientFront(Front):
@@ -36,14 +40,16 @@ class AuthClientFront(Front):
 
     _numbers = itertools.count(1)
 
-    def __init__(self, listener: Listener, logins: Logins, connections: Connections, open_: Open) -> None:
+    def __init__(
+        self, listener: Listener, logins: Logins, connections: Connections, open_: Open, fronts: Fronts
+    ) -> None:
         self.wire: AuthClientServer
         cookie = secrets.token_hex(16)
         temporary = Temporary.CLOSE if listener.peer == "postfix" else Temporary.FAIL
         wire = AuthClientServer(spid=os.getpid(), cuid=next(self._numbers), cookie=cookie, temporary=temporary)
         super().__init__(wire, open_)
         self._listener, self._logins, self._connections = listener, logins, connections
-        self._offered = frozenset(listener.services)
+        self._offered, self._fronts = frozenset(listener.services), fronts
         self._granted = Granted(cookie, time.monotonic)
 
     def data_received(self, data: bytes) -> None:
@@ -69,10 +75,12 @@ class AuthClientFront(Front):
         self.flush()
 
     async def _answer(self, asked: Credentials) -> None:
-        request = Request(asked.context.service, self._offered, asked.password)
+        begun = time.perf_counter()
+        address = self._fronts.user(asked.context.rip) if self._listener.trust_rip else ""
+        request = Request(asked.context.service, self._offered, asked.password, address)
         wanted: Callable[[], bool] = lambda: self.wire.waits(asked.id)  # noqa: E731
         verdict = await self._logins.judge(asked.user, request, wanted)
-        self._log(asked, verdict)
+        note(request, verdict, time.perf_counter() - begun)
         match verdict:
             case Yes(person=person):
                 if wanted() and not asked.context.nologin:
@@ -84,29 +92,27 @@ class AuthClientFront(Front):
                 self.wire.later(asked.id)
         self.flush()
 
-    def _log(self, asked: Credentials, verdict: Verdict) -> None:
-        """One line per login, with no name and no secret: the account is a number of ours."""
-        service = SERVICES.get(asked.context.service, "-")
-        address = client_address(asked.context.rip) if self._listener.trust_rip else "-"
-        match verdict:
-            case Yes(person=person, by=by):
-                word = "yes"
-                logger.info("login=yes service=%s rip=%s account=%d by=%r", service, address, person.account, by)
-            case No(why=why, account=account):
-                word = "no"
-                logger.info("login=no service=%s rip=%s account=%s why=%s", service, address, account or "-", why)
-            case Later(reason=reason):
-                word = "later"
-                logger.info("login=later service=%s rip=%s why=%r", service, address, reason)
-        LOGINS.labels(service, word).inc()
 
+def note(request: Request, verdict: Verdict, seconds: float) -> None:
+    """One line per login, with no name and no secret: the account is a number of ours.
 
-def client_address(text: str) -> str:
-    """The address as it is written everywhere else, or `-` for what is none."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return "-"
+    Ban tools read it (docs/authd.md, "Ban tools"): new fields come at the end, known ones keep their names and order.
+    """
+    service, address = SERVICES.get(request.service, "-"), request.address or "-"
+    kind = Class.NONE
+    match verdict:
+        case Yes(person=person, by=by):
+            word = "yes"
+            logger.info("login=yes service=%s rip=%s account=%d by=%r", service, address, person.account, by)
+        case No(why=why, account=account):
+            word, kind = "no", class_of(why)
+            line = "login=no service=%s rip=%s account=%s class=%s why=%s"
+            logger.info(line, service, address, account or "-", kind, why)
+        case Later(reason=reason):
+            word = "later"
+            logger.info("login=later service=%s rip=%s why=%r", service, address, reason)
+    LOGINS.labels(service, word, kind).inc()
+    SECONDS.labels(word).observe(seconds)
 
 
 class AuthMasterFront(Front):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from authd.origin import Fronts
 from outrider.listeners import Listener
 from outrider.settings import setting
 
@@ -54,7 +55,22 @@ class AuthdSettings:
         "quota_rule", help="userdb field of an account's quota: quota_rule = Dovecot 2.3, quota_storage_size = 2.4."
     )
 
+    trusted_fronts: tuple[str, ...] = setting(
+        ("127.0.0.0/8", "::1/128"),
+        help="Networks of proxies and webmails: never a user's own address, and never taken for an attacker's.",
+    )
+    audit_days: int = setting(7, help="Days that an owner can look back on his logins (0 to 365); 0 = nothing is kept.")
+    mode: Literal["enforce", "shadow"] = setting(
+        "enforce", help="shadow = judge what another passdb decides, report disagreements, let nobody in."
+    )
+
     def __post_init__(self) -> None:
+        try:
+            Fronts(self.trusted_fronts)
+        except ValueError as error:
+            raise ValueError(f"trusted_fronts: {error}") from None
+        if not 0 <= self.audit_days <= 365:
+            raise ValueError("audit_days: expected 0 to 365")
         if not 0 <= self.hash_threads <= 64:
             raise ValueError("hash_threads: expected 0 to 64")
         if not 0 <= self.default_level <= 4:

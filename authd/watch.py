@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from authd.enrolment_store import EnrolmentStore
 from authd.keys import Keys
 from outrider.admin import Health
 from outrider.db import Database, DatabaseDown
@@ -39,9 +39,16 @@ async def look(database: Database, keys: Keys, health: Health) -> None:
         health.trouble("database", str(error))
 
 
-async def sweep(store: EnrolmentStore, clock: Callable[[], float]) -> None:
-    """Deletes pending tokens that are too old, and what belongs to accounts that have ended."""
+class Sweeps(Protocol):
+    """A store that forgets what is over."""
+
+    async def sweep(self, now: int) -> None: ...
+
+
+async def sweep(stores: Sequence[Sweeps], clock: Callable[[], float]) -> None:
+    """Deletes pending tokens and audit rows that are too old, and what belongs to accounts that have ended."""
     while True:
-        with contextlib.suppress(DatabaseDown):  # `watch` says it
-            await store.sweep(int(clock()))
+        for store in stores:
+            with contextlib.suppress(DatabaseDown):  # `watch` says it
+                await store.sweep(int(clock()))
         await asyncio.sleep(SWEEP_SECONDS)

@@ -13,14 +13,19 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from authd.audit_store import AuditStore
 from authd.enrol import Enrolment
 from authd.enrolment_store import EnrolmentStore
 from authd.front import Front, Open
 from authd.granted import Connections
+from authd.guards import GuardStore
 from authd.hashing import Hashing
 from authd.keys import Keys
+from authd.ledger import Ledger
 from authd.login import Logins
 from authd.methods import totp
+from authd.origin import Fronts
+from authd.scrutiny import Scrutiny
 from authd.server import AdminFront, AuthClientFront, AuthMasterFront
 from authd.settings import AuthdSettings
 from authd.store import Store
@@ -78,11 +83,15 @@ class House:
         self.key = key
         self.hashing = Hashing(2, verify=self.hash.verify, burn=self.hash.burn)
         self.store = EnrolmentStore(database)
+        self.guards, self.audit = GuardStore(database), AuditStore(database, 7)
+        self.ledger = Ledger(database, lambda: self.now)
+        self.scrutiny = Scrutiny(self.guards, self.ledger, clock=lambda: self.now, monotonic=lambda: self.ticks)
         self.logins = Logins(
             directory,
             Store(database),
             self.keys,
             self.hashing,
+            self.scrutiny,
             default_level=3,
             health=self.health,
             clock=lambda: self.now,
@@ -119,7 +128,9 @@ class House:
         """What main.py makes for a connection to this listener."""
         match listener.protocol:
             case "auth-client":
-                return AuthClientFront(listener, self.logins, self.connections, self.open)
+                return AuthClientFront(
+                    listener, self.logins, self.connections, self.open, Fronts(self.settings.trusted_fronts)
+                )
             case "auth-master":
                 return AuthMasterFront(listener, self.userdb, self.connections, self.open)
             case _:

@@ -15,7 +15,6 @@ from authd.limits import (
     NETWORK_BURST,
     NETWORK_SECONDS,
     PAIR_FREE,
-    PAIR_LONGEST,
     PAIRS_MOST,
     REPEAT_SECONDS,
     Attempt,
