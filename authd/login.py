@@ -11,6 +11,7 @@ from authd.decide import Facts, Hash, Later, No, Request, Spend, Verdict, Yes, d
 from authd.hashing import Hashing, Overload
 from authd.keys import Keys
 from authd.methods import app_password
+from authd.scrutiny import Scrutiny, Try
 from authd.store import Store
 from outrider.addresses import BadAddress, fold
 from outrider.admin import Health
@@ -36,12 +37,14 @@ class Logins:
         store: Store,
         keys: Keys,
         hashing: Hashing,
+        scrutiny: Scrutiny,
         *,
         default_level: int,
         health: Health,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._directory, self._store, self._keys, self._hashing = directory, store, keys, hashing
+        self._scrutiny = scrutiny
         self._default_level, self._health, self._clock = default_level, health, clock
 
     async def judge(self, login: str, request: Request, wanted: Callable[[], bool]) -> Verdict:
@@ -70,12 +73,40 @@ class Logins:
             return Later("internal")
 
     async def _judge(self, login: str, request: Request, wanted: Callable[[], bool]) -> Verdict:
-        step = decide(request, await self._facts(login, request), int(self._clock()))
-        if not isinstance(step, Hash):
-            return step
+        address = folded(login)
+        facts = await self._facts(address, request)
+        account = facts.person.account if facts.person else NO_ACCOUNT
+        step = decide(request, facts, int(self._clock()))
+        if isinstance(step, Hash):
+            tried = await self._scrutiny.look(address or login, account, request, step)
+            verdict = await self._work(tried, wanted)
+        else:
+            verdict = step
+        if account != NO_ACCOUNT:
+            self._scrutiny.keep(account, request, verdict)
+        return verdict
+
+    async def _work(self, tried: Try, wanted: Callable[[], bool]) -> Verdict:
+        """One slow hash, unless the limits refuse: then the same answer after the same time."""
+        if (refusal := self._scrutiny.refusal(tried)) is not None:
+            await self._hashing.pretend()
+            return refusal
+        step, lane = tried.step, self._scrutiny.lane(tried)
         stored = self._directory.nobody() if step.stored is None else step.stored
-        right = await self._hashing.fits(stored, step.secret)
-        match step.right if right else step.wrong:
+        right = await self._hashing.fits(
+            stored, step.secret, lane=lane, allowed=lambda: self._scrutiny.refusal(tried) is None
+        )
+        if right is None:
+            return self._scrutiny.refusal(tried) or Later("limits changed meanwhile")
+        verdict = await self._end(tried, right, wanted)
+        self._scrutiny.settle(tried, verdict)
+        return verdict
+
+    async def _end(self, tried: Try, right: bool, wanted: Callable[[], bool]) -> Verdict:
+        if right and isinstance(tried.step.right, Spend):
+            tried = await self._scrutiny.still(tried)
+        end = tried.step.right if right else tried.step.wrong
+        match end:
             case Spend(match=match, done=done, lost=lost):
                 if not wanted():
                     return Later("nobody waits for the answer")
@@ -100,3 +131,11 @@ class Logins:
             tokens=sign_in.tokens,
             app_password=sign_in.app_password,
         )
+
+
+def folded(login: str) -> str:
+    """The address that was meant; empty where it is none."""
+    try:
+        return fold(login)
+    except BadAddress:
+        return ""
