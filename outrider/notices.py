@@ -51,6 +51,70 @@ TEXTS: dict[str, dict[str, tuple[str, str]]] = {
             "Mail programs need an app password from now on. If this was not you, please tell your provider at once.\n",
         ),
     },
+    "password-needs-app-password": {
+        "de": (
+            "Ein Mailprogramm braucht ein App-Passwort",
+            "Bei {address} hat sich ein Programm ({object}) mit Ihrem richtigen Passwort angemeldet und wurde"
+            " abgewiesen.\n\n"
+            "Ihr Konto hat einen zweiten Faktor; Mailprogramme brauchen dort ein eigenes App-Passwort. Legen Sie eines"
+            " an und tragen Sie es im Programm anstelle des Passworts ein.\n\n"
+            "Wenn das keines Ihrer Programme war, kennt jemand Ihr Passwort: Bitte ändern Sie es sofort.\n",
+        ),
+        "en": (
+            "A mail program needs an app password",
+            "A program ({object}) has logged in to {address} with your right password and was refused.\n\n"
+            "Your account has a second factor; mail programs need an app password of their own there. Make one and"
+            " enter it in the program in place of the password.\n\n"
+            "If this was none of your programs, somebody knows your password: please change it at once.\n",
+        ),
+    },
+    "codes-wrong": {
+        "de": (
+            "Mehrere falsche Codes mit Ihrem richtigen Passwort",
+            "Bei {address} wurde mehrmals hintereinander das richtige Passwort mit einem falschen Code eingegeben."
+            " Niemand wurde eingelassen.\n\n"
+            "Wenn Sie das waren, stellen Sie bitte die Uhr Ihres Geräts. Wenn nicht, kennt jemand Ihr Passwort: Bitte"
+            " ändern Sie es sofort.\n",
+        ),
+        "en": (
+            "Several wrong codes beside your right password",
+            "The right password of {address} was entered several times in a row with a wrong code. Nobody was let"
+            " in.\n\n"
+            "If this was you, please set your device's clock. If not, somebody knows your password: please change it at"
+            " once.\n",
+        ),
+    },
+    "codes-closed": {
+        "de": (
+            "Anmeldung mit Codes gesperrt: Bitte ändern Sie Ihr Passwort",
+            "Bei {address} wurde das richtige Passwort sehr oft mit einem falschen Code eingegeben. Die Anmeldung mit"
+            " Passwort und Code ist deshalb gesperrt, bis das Passwort geändert ist.\n\n"
+            "App-Passwörter und offene Sitzungen gehen weiter. Bitte ändern Sie Ihr Passwort, oder wenden Sie sich an"
+            " Ihren Anbieter.\n",
+        ),
+        "en": (
+            "Logins with codes are closed: please change your password",
+            "The right password of {address} was entered very often with a wrong code. Logins with password and code"
+            " are closed until the password is changed.\n\n"
+            "App passwords and open sessions go on working. Please change your password, or ask your provider.\n",
+        ),
+    },
+    "token-locked": {
+        "de": (
+            "Ein zweiter Faktor ist gesperrt",
+            "Bei {address} wurde mehrmals ein richtiger Code (Token {object}) mit einem falschen Passwort eingegeben."
+            " Dieser Token ist deshalb gesperrt.\n\n"
+            "Wenn Sie das nicht waren, hat jemand Ihr Gerät oder eine Kopie seines Geheimnisses. Ihr Anbieter kann den"
+            " Token entsperren oder ersetzen; andere Token und App-Passwörter gehen weiter.\n",
+        ),
+        "en": (
+            "A second factor is locked",
+            "A right code (token {object}) was entered several times for {address} with a wrong password. That token is"
+            " locked.\n\n"
+            "If this was not you, somebody has your device or a copy of its secret. Your provider can unlock or replace"
+            " the token; other tokens and app passwords go on working.\n",
+        ),
+    },
 }
 
 

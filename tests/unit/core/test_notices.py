@@ -1,16 +1,19 @@
 """Notices: told once, in the owner's language, with a null sender, kept when Postfix is away."""
 
+from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
 
 from kit.databases import NOW
 from outrider import notices
+from outrider.addresses import Person
 from outrider.db import Database
 from outrider.directory import SqlDirectory
 from outrider.people import People
 from outrider.settings import CoreSettings
 
+ALICE = Person(1, "alice@provider.example", True, "en", 0, "a1")
 CORE = CoreSettings("provider.example", "mail.provider.example")
 
 
@@ -78,3 +81,13 @@ def test_every_kind_speaks_both_languages() -> None:
             assert "{" not in subject
             assert "\n" not in subject
             assert body.format(address="a", object="o") != body
+
+
+@pytest.mark.parametrize("kind", notices.TEXTS)
+def test_every_kind_speaks_both_languages_and_names_the_address(kind: str) -> None:
+    for language, person in (("de", replace(ALICE, language="de")), ("en", replace(ALICE, language="fr"))):
+        mail = notices.rendered(notices.Waiting(1, kind, "imap", 1), person, CORE)
+        subject, body = notices.TEXTS[kind][language]
+        assert mail["Subject"] == subject
+        assert ALICE.address in mail.get_content()
+        assert ("imap" in mail.get_content()) is ("{object}" in body)
