@@ -158,7 +158,7 @@ class Journal:
 
     def end(self) -> None:
         if self.process:
-            self.process.terminate()
+            self.process.kill()  # nsenter hears no other signal while it waits for its child
             self.process.wait()
             self.process = None
 
