@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from prometheus_client import Counter
 
+from authd.remembered import Remembered
 from outrider import passwords
 from outrider.directory import Stored
 
@@ -44,7 +45,9 @@ class Hashing:
         verify: Callable[[str, str], bool] = passwords.verify,
         burn: Callable[[str], None] = passwords.burn,
         wait: float = WAIT_SECONDS,
+        remembered: Remembered | None = None,
     ) -> None:
+        self._remembered = remembered or Remembered(time.monotonic)
         threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hash")
         self._turns = Turns(threads)
@@ -59,8 +62,11 @@ class Hashing:
         *,
         lane: int = 0,
         allowed: Callable[[], bool] = lambda: True,
+        lets_in: bool = False,
     ) -> bool | None:
         """Exactly one slow hash. Where nothing is stored the work is done for nobody and never fits.
+
+        Where the right secret lets in (`lets_in`), one that has fitted lately costs no hash; see Remembered.
 
         `allowed` is asked when its turn has come: what was queued behind failures is judged by what they were. None:
         it is not allowed (any more), and nothing was hashed. A directory that checks its passwords itself has a pool of
@@ -71,6 +77,8 @@ class Hashing:
                 return None
             HASHES.inc()
             return await stored.fits(secret)
+        if lets_in and stored is not None and self._remembered.knows(stored, secret):
+            return True if allowed() else None
         try:
             async with asyncio.timeout(self._wait):
                 await self._turns.take(lane)
@@ -85,6 +93,8 @@ class Hashing:
         work.add_done_callback(lambda _: self._turns.give())
         right, seconds = await asyncio.shield(work)
         self.typical += (seconds - self.typical) * TYPICAL_SHARE
+        if right and lets_in and stored is not None:
+            self._remembered.learn(stored, secret)
         return right
 
     async def pretend(self) -> None:

@@ -7,10 +7,10 @@ import logging
 import time
 from collections.abc import Callable
 
-from authd.decide import Facts, Hash, Later, No, Request, Spend, Verdict, Yes, decide
+from authd.decide import Facts, Hash, Later, No, Request, Verdict, Yes, decide
+from authd.ending import Ending
 from authd.hashing import Hashing, Overload
 from authd.keys import Keys
-from authd.methods import app_password
 from authd.scrutiny import Scrutiny, Try
 from authd.store import Store
 from outrider.addresses import BadAddress, fold
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 8.0
 """Every login is answered in that time: Postfix gives up after 10 s (its AUTH_TIMEOUT is not configurable)."""
+SCHEMES_MOST = 100
+"""Unknown password schemes that are told of."""
 NO_ACCOUNT = 0
 """The store is asked about an unknown login too, under a number that is never issued."""
 
@@ -39,12 +41,14 @@ class Logins:
         hashing: Hashing,
         scrutiny: Scrutiny,
         *,
+        ending: Ending,
         default_level: int,
         health: Health,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._directory, self._store, self._keys, self._hashing = directory, store, keys, hashing
-        self._scrutiny = scrutiny
+        self._scrutiny, self._ending = scrutiny, ending
+        self._unknown_schemes: set[str] = set()
         self._default_level, self._health, self._clock = default_level, health, clock
 
     async def judge(self, login: str, request: Request, wanted: Callable[[], bool]) -> Verdict:
@@ -66,7 +70,7 @@ class Logins:
         except Overload:
             return Later("all hash threads are busy")
         except UnknownScheme as error:
-            logger.warning("password scheme %s is not known to this release", error)
+            self._tell(str(error))
             return Later("password scheme")
         except Exception:
             logger.error("login failed unexpectedly", exc_info=True)
@@ -82,6 +86,7 @@ class Logins:
             verdict = await self._work(tried, wanted)
         else:
             verdict = step
+        await self._ending.touch(verdict)
         if account != NO_ACCOUNT:
             self._scrutiny.keep(account, request, verdict)
         return verdict
@@ -93,43 +98,49 @@ class Logins:
             return refusal
         step, lane = tried.step, self._scrutiny.lane(tried)
         stored = self._directory.nobody() if step.stored is None else step.stored
-        right = await self._hashing.fits(
-            stored, step.secret, lane=lane, allowed=lambda: self._scrutiny.refusal(tried) is None
-        )
+        allowed: Callable[[], bool] = lambda: self._scrutiny.refusal(tried) is None  # noqa: E731
+        lets_in = not isinstance(step.right, No)
+        right = await self._hashing.fits(stored, step.secret, lane=lane, allowed=allowed, lets_in=lets_in)
         if right is None:
             return self._scrutiny.refusal(tried) or Later("limits changed meanwhile")
         verdict = await self._end(tried, right, wanted)
         self._scrutiny.settle(tried, verdict)
+        if isinstance(verdict, Yes):
+            self._ending.renew(verdict, step)
         return verdict
 
     async def _end(self, tried: Try, right: bool, wanted: Callable[[], bool]) -> Verdict:
-        if right and isinstance(tried.step.right, Spend):
+        if not right:
+            return tried.step.wrong
+        if not isinstance(tried.step.right, Yes | No):
             tried = await self._scrutiny.still(tried)
-        end = tried.step.right if right else tried.step.wrong
-        match end:
-            case Spend(match=match, done=done, lost=lost):
-                if not wanted():
-                    return Later("nobody waits for the answer")
-                return done if await self._store.spend(match) else lost
-            case (Yes() | No()) as verdict:
-                return verdict
+        return await self._ending.end(tried.step.right, wanted)
 
-    async def _facts(self, login: str, request: Request) -> Facts:
+    def _tell(self, scheme: str) -> None:
+        """Once for each scheme: a directory may hold it ten thousand times."""
+        if scheme not in self._unknown_schemes and len(self._unknown_schemes) < SCHEMES_MOST:
+            self._unknown_schemes.add(scheme)
+            logger.warning("password scheme %s is not known to this release: such logins are told to try later", scheme)
+
+    async def facts(self, address: str) -> Facts:
+        """What is known about an account, whatever is typed. DatabaseDown, KeyTrouble."""
+        return await self._facts(address, Request("", frozenset(), ""))
+
+    async def _facts(self, address: str, request: Request) -> Facts:
         """The same look-ups whether the account exists or not."""
         ring = self._keys.ring()
-        try:
-            address = fold(login)
-        except BadAddress:
-            address = ""
         found = await self._directory.login(address)
         account = found.person.account if found else NO_ACCOUNT
-        sign_in = await self._store.sign_in(account, app_password.prefix(request.field) or "", ring)
+        sign_in = await self._store.sign_in(account, request.field, ring)
         return Facts(
             person=found.person if found else None,
             stored=found.stored if found else None,
             level=self._default_level if sign_in.level is None else sign_in.level,
             tokens=sign_in.tokens,
             app_password=sign_in.app_password,
+            pin=sign_in.pin,
+            recovery=sign_in.recovery,
+            ticket=sign_in.ticket,
         )
 
 

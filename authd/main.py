@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 from authd.audit_store import AuditStore
+from authd.desk import Desk
+from authd.ending import Ending
 from authd.enrol import Enrolment
 from authd.enrolment_store import EnrolmentStore
 from authd.front import Open
@@ -14,17 +16,22 @@ from authd.hashing import Hashing
 from authd.keys import Keys
 from authd.ledger import Ledger
 from authd.login import Logins
+from authd.operations import Operations
 from authd.origin import Fronts
+from authd.renewals import Renewals
 from authd.scrutiny import Scrutiny
 from authd.server import AdminFront, AuthClientFront, AuthMasterFront
 from authd.settings import AuthdSettings
 from authd.store import Store
+from authd.upkeep import Upkeep
 from authd.userdb import Userdb
+from authd.validation import open_validation
 from authd.watch import sweep, watch
 from outrider.admin import Health
 from outrider.daemon import Service, run
 from outrider.db.serving import serving_database
 from outrider.directories import open_directory
+from outrider.renewal import renewed
 from outrider.settings import Configuration, CoreSettings
 
 
@@ -37,10 +44,27 @@ async def wire(configuration: Configuration, health: Health) -> Service:
     guards, audit, fronts = GuardStore(database), AuditStore(database, own.audit_days), Fronts(own.trusted_fronts)
     ledger = Ledger(database, time.time, audit=own.audit_days > 0)
     scrutiny = Scrutiny(guards, ledger, clock=time.time, monotonic=time.monotonic)
-    logins = Logins(directory, Store(database), keys, hashing, scrutiny, default_level=own.default_level, health=health)
+    logged_in, validation = Store(database, keyboards=own.yubikey_keyboards), open_validation(own, health)
+    ending = Ending(logged_in, validation, Renewals(renewed(database)), clock=time.time)
+    logins = Logins(
+        directory, logged_in, keys, hashing, scrutiny, ending=ending, default_level=own.default_level, health=health
+    )
     enrolment = Enrolment(
         directory, store, keys, default_level=own.default_level, issuer=own.issuer or core.domain, clock=time.time
     )
+    operations = Operations(
+        directory,
+        logins,
+        scrutiny,
+        store=store,
+        guards=guards,
+        audit=audit,
+        ledger=ledger,
+        keys=keys,
+        upkeep=Upkeep(database),
+        clock=time.time,
+    )
+    desk = Desk(operations.doings, enrolment)
     userdb, connections, open_ = Userdb(directory, own, health, time.time), Connections(), Open()
 
     async def drain() -> None:
@@ -52,7 +76,7 @@ async def wire(configuration: Configuration, health: Health) -> Service:
         protocols={
             "auth-client": lambda listener: AuthClientFront(listener, logins, connections, open_, fronts),
             "auth-master": lambda listener: AuthMasterFront(listener, userdb, connections, open_),
-            "auth-admin": lambda listener: AdminFront(listener, enrolment, open_),
+            "auth-admin": lambda listener: AdminFront(listener, desk, open_),
         },
         drain=drain,
         tasks=(lambda: watch(database, keys, health), lambda: sweep((store, guards, audit), time.time), ledger.run),

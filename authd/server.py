@@ -13,7 +13,7 @@ from collections.abc import Callable
 from prometheus_client import Counter, Histogram
 
 from authd.decide import SERVICES, Later, No, Request, Verdict, Yes
-from authd.enrol import Enrolment
+from authd.desk import Answers
 from authd.front import Front, Open
 from authd.granted import Connections, Granted
 from authd.limits import Class, class_of
@@ -21,7 +21,7 @@ from authd.login import Logins
 from authd.origin import Fronts
 from authd.protocol.admin import AdminServer, Question
 from authd.protocol.client import AuthClientServer, Temporary
-from authd.protocol.events import Broken, Cancelled, Credentials, Greeted
+from authd.protocol.events import Broken, Cancelled, Context, Credentials, Greeted
 from authd.protocol.master import AuthMasterServer, ListWanted, LoginWanted, PassWanted, UserWanted
 from authd.userdb import Userdb
 from outrider.addresses import TryLater
@@ -76,8 +76,8 @@ class AuthClientFront(Front):
 
     async def _answer(self, asked: Credentials) -> None:
         begun = time.perf_counter()
-        address = self._fronts.user(asked.context.rip) if self._listener.trust_rip else ""
-        request = Request(asked.context.service, self._offered, asked.password, address)
+        address, peer = self._origin(asked.context)
+        request = Request(asked.context.service, self._offered, asked.password, address, peer)
         wanted: Callable[[], bool] = lambda: self.wire.waits(asked.id)  # noqa: E731
         verdict = await self._logins.judge(asked.user, request, wanted)
         note(request, verdict, time.perf_counter() - begun)
@@ -91,6 +91,12 @@ class AuthClientFront(Front):
             case Later():
                 self.wire.later(asked.id)
         self.flush()
+
+    def _origin(self, context: Context) -> tuple[str, str]:
+        """Whose address was told, and whose connection it is; nothing where the listener's peer is not believed."""
+        if not self._listener.trust_rip:
+            return "", ""
+        return self._fronts.user(context.rip), context.real_rip or context.rip
 
 
 def note(request: Request, verdict: Verdict, seconds: float) -> None:
@@ -178,10 +184,10 @@ class AuthMasterFront(Front):
 class AdminFront(Front):
     """The command line: tokens, app passwords, levels. Questions are answered one after the other."""
 
-    def __init__(self, listener: Listener, enrolment: Enrolment, open_: Open) -> None:
+    def __init__(self, listener: Listener, desk: Answers, open_: Open) -> None:
         self.wire: AdminServer
         super().__init__(AdminServer(), open_)
-        self._listener, self._enrolment = listener, enrolment
+        self._listener, self._desk = listener, desk
         self._turn = asyncio.Lock()  # first come, first served
 
     def data_received(self, data: bytes) -> None:
@@ -195,5 +201,5 @@ class AdminFront(Front):
 
     async def _answer(self, asked: Question) -> None:
         async with self._turn:
-            self.wire.answer(await self._enrolment.answer(asked.do, asked.named))
+            self.wire.answer(await self._desk.answer(asked.do, asked.named))
         self.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 from authd.origin import Fronts
 from outrider.listeners import Listener
@@ -46,6 +47,18 @@ class AuthdSettings:
     )
     default_level: int = setting(3, help="Level (0-4) that an account gets with its first confirmed token.")
     issuer: str = setting("", help="Name in authenticator apps, without a colon; empty = the provider's domain.")
+    yubikey_keyboards: bool = setting(False, help="Read Yubikeys also as typed in upper case or on a Dvorak keyboard.")
+    yubicloud_urls: tuple[str, ...] = setting(
+        ("https://api.yubico.com/wsapi/2.0/verify",),
+        help="Validation servers (protocol 2.0), https alone; all are asked at once.",
+    )
+    yubicloud_id: str = setting("", help="Our client number at the validation servers; empty = no such tokens.")
+    yubicloud_key: str = setting(
+        "credential:yubicloud.key", help="`credential:NAME` of the file with our key there, base64."
+    )
+    yubicloud_authorities: str = setting(
+        "", help="File with the authorities of the servers' certificates; empty = the system's."
+    )
     mail_uid: str = setting("vmail", help="System user, by name or number, that owns all mail.")
     mail_gid: str = setting("vmail", help="System group, by name or number, that owns all mail.")
     mail_home: str = setting(
@@ -65,6 +78,10 @@ class AuthdSettings:
     )
 
     def __post_init__(self) -> None:
+        if not self.yubicloud_urls or not all(map(_is_https, self.yubicloud_urls)):
+            raise ValueError(
+                "yubicloud_urls: expected addresses that begin with https://, with a host, without a query"
+            )
         try:
             Fronts(self.trusted_fronts)
         except ValueError as error:
@@ -79,6 +96,17 @@ class AuthdSettings:
             raise ValueError("issuer: no colon")
         if not self.mail_home.startswith("/") or not {"{domain}", "{local}"} <= set(_braces(self.mail_home)):
             raise ValueError("mail_home: must be absolute and contain {domain} and {local}")
+
+
+def _is_https(url: str) -> bool:
+    """An address that a question can be put to: nothing is ever asked without TLS."""
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme == "https" and bool(parts.hostname) and parts.port != 0 and not (parts.query or parts.username)
+        )
+    except ValueError:
+        return False
 
 
 def _braces(text: str) -> list[str]:

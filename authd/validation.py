@@ -10,7 +10,9 @@ import asyncio
 import base64
 import binascii
 import logging
+import secrets
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -18,6 +20,7 @@ import httptools
 
 from authd.breaker import Breaker, Open
 from authd.methods.yubicloud import NONCE_BYTES, Answer, Client, Outcome, decisive, judge, target
+from authd.settings import AuthdSettings
 from outrider.admin import Health
 from outrider.settings import credential
 
@@ -109,6 +112,18 @@ class Validation:
         except Unreachable as error:
             return Answer(Outcome.BUSY, f"{urlsplit(url).hostname}: {error}"), False
         return judge(client, body, otp, nonce), True
+
+
+def open_validation(own: AuthdSettings, health: Health) -> Validation:
+    """The servers of the configuration; nothing is read or opened before the first question."""
+    return Validation(
+        own.yubicloud_urls,
+        lambda: client_from(own.yubicloud_id, own.yubicloud_key),
+        Https(own.yubicloud_authorities).get,
+        health=health,
+        monotonic=time.monotonic,
+        random=secrets.token_bytes,
+    )
 
 
 def client_from(identity: str, reference: str) -> Client:

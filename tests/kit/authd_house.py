@@ -6,6 +6,7 @@ house        everything wired, alice (level 4 with one token) and bob (no second
 import asyncio
 import base64
 import contextlib
+import os
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 import pytest_asyncio
 
 from authd.audit_store import AuditStore
+from authd.desk import Desk
+from authd.ending import Ending
 from authd.enrol import Enrolment
 from authd.enrolment_store import EnrolmentStore
 from authd.front import Front, Open
@@ -24,18 +27,25 @@ from authd.keys import Keys
 from authd.ledger import Ledger
 from authd.login import Logins
 from authd.methods import totp
+from authd.operations import Operations
 from authd.origin import Fronts
+from authd.remembered import Remembered
+from authd.renewals import Renewals
 from authd.scrutiny import Scrutiny
 from authd.server import AdminFront, AuthClientFront, AuthMasterFront
 from authd.settings import AuthdSettings
 from authd.store import Store
+from authd.upkeep import Upkeep
 from authd.userdb import Userdb
+from authd.validation import Validation
 from kit.databases import NOW
+from kit.validation_server import ValidationServer
 from outrider.admin import Health
 from outrider.db import Database
 from outrider.directory import SqlDirectory
 from outrider.listeners import Listener
 from outrider.people import People
+from outrider.renewal import renewed
 from outrider.sealed import new_key_line
 
 ALICE, BOB = "alice@provider.example", "bob@provider.example"
@@ -57,6 +67,9 @@ class CheapHash:
             self._counted.notify_all()
         self.gate.wait(10)
         return stored == f"cheap:{secret}"
+
+    def outdated(self, stored: str, secret: str) -> bool:
+        return not stored.startswith("cheap:")
 
     async def begun(self, count: int) -> None:
         """Until that many have begun."""
@@ -81,17 +94,31 @@ class House:
         self.settings = AuthdSettings()
         self.keys = Keys("credential:auth.key", lambda: self.ticks)
         self.key = key
-        self.hashing = Hashing(2, verify=self.hash.verify, burn=self.hash.burn)
+        self.remembered = Remembered(lambda: self.ticks)
+        self.hashing = Hashing(2, verify=self.hash.verify, burn=self.hash.burn, remembered=self.remembered)
         self.store = EnrolmentStore(database)
         self.guards, self.audit = GuardStore(database), AuditStore(database, 7)
         self.ledger = Ledger(database, lambda: self.now)
         self.scrutiny = Scrutiny(self.guards, self.ledger, clock=lambda: self.now, monotonic=lambda: self.ticks)
+        self.cloud = ValidationServer()
+        self.validation = Validation(
+            ("https://validation.example/wsapi/2.0/verify",),
+            lambda: self.cloud.client,
+            self.cloud.fetch,
+            health=self.health,
+            monotonic=lambda: self.ticks,
+            random=os.urandom,
+        )
+        self.login_store = Store(database)
+        self.renewals = Renewals(renewed(database), make=lambda secret: f"cheap:{secret}", outdated=self.hash.outdated)
+        self.ending = Ending(self.login_store, self.validation, self.renewals, clock=lambda: self.now)
         self.logins = Logins(
             directory,
-            Store(database),
+            self.login_store,
             self.keys,
             self.hashing,
             self.scrutiny,
+            ending=self.ending,
             default_level=3,
             health=self.health,
             clock=lambda: self.now,
@@ -99,6 +126,19 @@ class House:
         self.enrolment = Enrolment(
             directory, self.store, self.keys, default_level=3, issuer="provider.example", clock=lambda: self.now
         )
+        self.operations = Operations(
+            directory,
+            self.logins,
+            self.scrutiny,
+            store=self.store,
+            guards=self.guards,
+            audit=self.audit,
+            ledger=self.ledger,
+            keys=self.keys,
+            upkeep=Upkeep(database),
+            clock=lambda: self.now,
+        )
+        self.desk = Desk(self.operations.doings, self.enrolment)
         self.userdb = Userdb(directory, self.settings, self.health, lambda: self.now)
         self.connections, self.open = Connections(), Open()
         self.secret = b""
@@ -134,7 +174,7 @@ class House:
             case "auth-master":
                 return AuthMasterFront(listener, self.userdb, self.connections, self.open)
             case _:
-                return AdminFront(listener, self.enrolment, self.open)
+                return AdminFront(listener, self.desk, self.open)
 
     @contextlib.asynccontextmanager
     async def serving(self, listener: Listener) -> AsyncIterator[Path]:
