@@ -110,7 +110,7 @@ def postfixadmin(dialect: str) -> Queries:
             f" UNION ALL SELECT {joined} FROM alias_domain WHERE alias_domain = :domain AND active = TRUE"
         ),
         domain=(
-            "SELECT domain FROM domain WHERE domain = :domain AND active = TRUE"
+            "SELECT domain FROM domain WHERE domain = :domain AND active = TRUE AND backupmx = FALSE"
             " UNION ALL SELECT alias_domain FROM alias_domain WHERE alias_domain = :domain AND active = TRUE"
         ),
     )

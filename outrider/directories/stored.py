@@ -1,25 +1,24 @@
-"""Stored passwords of other programs in the form that `outrider.passwords` reads: `{SCHEME}hash`."""
+"""Stored passwords of other programs as `outrider.passwords` reads them: `{SCHEME}hash`, or crypt(5)'s `$…`."""
 
-SHAPES = {
-    "$1$": "MD5-CRYPT",
-    "$5$": "SHA256-CRYPT",
-    "$6$": "SHA512-CRYPT",
-    "$2a$": "BLF-CRYPT",
-    "$2b$": "BLF-CRYPT",
-    "$2y$": "BLF-CRYPT",
-    "$argon2id$": "ARGON2ID",
-    "$argon2i$": "ARGON2I",
-}
-TAIL = 12  # the letters that `useless` swaps end so far before the end: base64's padding stays whole
+import base64
+import re
+
+ENCODED = re.compile(r"\{([A-Z0-9-]*CRYPT)\.(?:B64|BASE64)\}([A-Za-z0-9+/=]+)")  # PostfixAdmin's `sha512.b64`
+TAIL = 12  # the letters that `useless` swaps begin so far before the end: base64's padding stays whole
 
 
 def schemed(stored: str, scheme: str = "") -> str:
-    """With the scheme that its shape tells (crypt(5)), else with `scheme`. `{CRYPT}` says no more than the shape."""
-    bare = stored.removeprefix("{CRYPT}")
-    if bare.startswith("{") or not bare:
+    """With `scheme` where the text itself tells none."""
+    if found := ENCODED.fullmatch(stored):
+        try:
+            return f"{{{found[1]}}}{base64.b64decode(found[2], validate=True).decode('ascii')}"
+        except ValueError:  # damaged: whoever checks it will say so
+            return stored
+    if stored.startswith("$argon2"):
+        return f"{{{stored.split('$')[1].upper()}}}{stored}"
+    if not scheme or not stored or stored[0] in "{$":
         return stored
-    shape = next((name for start, name in SHAPES.items() if bare.startswith(start)), scheme)
-    return f"{{{shape}}}{bare}" if shape else stored
+    return f"{{{scheme}}}{stored}"
 
 
 def useless(stored: str) -> str:
