@@ -31,12 +31,12 @@ NETWORKS_MOST = 1000
 """Per account; more are no sign of an owner. The oldest go first, once an hour."""
 
 READ = """
-SELECT k.last, g.secret, g.since, g.in_a_row, g.total, g.closed, t.token_id, t.wrong, l.locked
+SELECT k.last, g.secret, g.since, g.in_a_row, g.total, g.closed, t.id, w.wrong, t.locked
 FROM account a
 LEFT JOIN known_network k ON k.account_id = a.id AND k.network = :network
 LEFT JOIN account_guard g ON g.account_id = a.id
-LEFT JOIN token_guard t ON t.account_id = a.id
-LEFT JOIN token l ON l.id = t.token_id
+LEFT JOIN token t ON t.account_id = a.id AND t.state = 'active'
+LEFT JOIN token_guard w ON w.token_id = t.id
 WHERE a.id = :account
 """
 
@@ -73,7 +73,7 @@ ON CONFLICT (account_id, network) DO UPDATE SET last = :now
 
 @dataclass(frozen=True)
 class Row:
-    """One row of READ: one for each token with a count, or one without."""
+    """One row of READ: one for each active token, or one without."""
 
     last: int | None
     secret: bytes | None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from prometheus_client import Counter
 
 from authd.audit_store import Audit, written
+from authd.bounded import Bounded
 from authd.guards import (
     CLOSE_AFTER,
     LOCK_AFTER,
@@ -27,7 +28,6 @@ from authd.guards import (
     wrong_codes,
     wrong_secrets,
 )
-from authd.limits import Bounded
 from outrider.db import Database, DatabaseDown
 from outrider.db.verbs import Statement
 from outrider.notices import DAY_SECONDS, notice

@@ -21,12 +21,11 @@ Everything here is in memory and bounded; a restart forgets it, which an attacke
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Generic, TypeVar
+from typing import TypeVar
 
+from authd.bounded import Bounded
 from authd.decide import Why
 
 NETWORK_BURST, NETWORK_SECONDS = 50.0, 6.0
@@ -146,36 +145,24 @@ class Pause:
 
 
 Key = TypeVar("Key")
-Value = TypeVar("Value")
 
 
-class Bounded(Generic[Key, Value]):
-    """A dictionary that forgets what was not touched for longest."""
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """From there nothing is judged for so many seconds."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._values: OrderedDict[Key, Value] = OrderedDict()
+    network: str
+    service: str
+    seconds: int
 
-    def get(self, key: Key) -> Value | None:
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
-        return value
 
-    def put(self, key: Key, value: Value) -> None:
-        self._values[key] = value
-        self._values.move_to_end(key)
-        if len(self._values) > self.most:
-            self._values.popitem(last=False)
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What holds against an account in this process."""
 
-    def drop(self, key: Key) -> None:
-        self._values.pop(key, None)
-
-    def __iter__(self) -> Iterator[Key]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+    left: int
+    """Failures that unknown networks have left."""
+    pauses: tuple[Paused, ...]
 
 
 Place = tuple[bytes, str, str]
@@ -236,11 +223,22 @@ class Limits:
         if attempt.with_code:
             self._codes.drop(place(attempt))
 
+    def standing(self, who: bytes, now: float) -> Standing:
+        """What holds against an account now. Walks over everything: for a person's command."""
+        pauses = [
+            Paused(network, service, round(pause.until - now))
+            for one in (self._pairs, self._codes)
+            for (account, network, service), pause in one.items()
+            if account == who and pause.until > now
+        ]
+        bucket = self._accounts.get(who)
+        return Standing(int(bucket.now(now)) if bucket else int(ACCOUNT_BURST), tuple(pauses))
+
     def forget(self, who: bytes) -> None:
         """An operator has opened the account's locks. Walks over everything: for a person's command."""
         self._accounts.drop(who)
         for pauses in (self._pairs, self._codes):
-            for where in [where for where in pauses if where[0] == who]:
+            for where in [where for where, _ in pauses.items() if where[0] == who]:
                 pauses.drop(where)
 
     def _pause(self, pauses: Bounded[Place, Pause], attempt: Attempt, now: float) -> Pause | None:

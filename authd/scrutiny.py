@@ -17,7 +17,7 @@ from authd.audit_store import Audit
 from authd.decide import SERVICES, Hash, Later, No, Request, Verdict, Why, Yes
 from authd.guards import CLOSE_AFTER, LOCK_AFTER, NOTICE_AFTER, Guard, GuardStore, fingerprint, guarded, token_of
 from authd.ledger import Ledger
-from authd.limits import Attempt, Class, Lane, Limits, Refusal, class_of, digest
+from authd.limits import Attempt, Class, Lane, Limits, Refusal, Standing, class_of, digest
 from authd.origin import network_of
 
 WITH_CODE = frozenset({Why.SECRET_ONLY, Why.LOCKED, Why.CODES_CLOSED})
@@ -117,6 +117,10 @@ class Scrutiny:
                 result, credential, why, kind = "later", "-", text, Class.NONE
         service = SERVICES.get(request.service, "-")
         self._ledger.audit(Audit(account, self._now(), service, network or "-", credential, result, str(kind), why))
+
+    def standing(self, login: str) -> Standing:
+        """What holds against an account now."""
+        return self.limits.standing(digest(login, 8, self._key), self._monotonic())
 
     def forget(self, login: str, account: int) -> None:
         """An operator has opened the account's locks."""

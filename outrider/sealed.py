@@ -62,6 +62,11 @@ class Keyring:
             raise KeyTrouble("a secret does not open: damaged, or moved from another row") from None
 
 
+def key_id(blob: bytes) -> str:
+    """The name of the key that a blob was sealed with; a blob of nothing has the name of none."""
+    return blob[1 : 1 + (blob[0] if blob else 0)].decode("ascii", "replace")
+
+
 def bound_to(binding: tuple[str, ...]) -> bytes:
     """Associated data without ambiguity: each part with its length."""
     return b"outrider1" + b"".join(b"|%d:%s" % (len(part.encode()), part.encode()) for part in binding)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from authd.bounded import Bounded
 from authd.decide import Why
 from authd.limits import (
     ACCOUNT_BURST,
@@ -18,7 +19,6 @@ from authd.limits import (
     PAIRS_MOST,
     REPEAT_SECONDS,
     Attempt,
-    Bounded,
     Class,
     Lane,
     Limits,
