@@ -8,9 +8,10 @@ from typing import Any
 
 import segno
 
+from authd import operations_cli
+from authd.asking import ask
 from authd.methods import KINDS
 from authd.methods.app_password import SCOPES
-from authd.settings import AuthdSettings
 from outrider.cli import Add, Answer, Context, UsageError, arg
 
 DAY_SECONDS = 86400
@@ -40,15 +41,7 @@ def commands(add: Add) -> None:
     add("app-password", "list", app_password_list, help="list an account's app passwords", arguments=[account])
     add("app-password", "revoke", app_password_revoke, help="end an app password", arguments=[account, secret])
     add("user", "level", user_level, help="show or set an account's level", arguments=[account, level])
-
-
-async def ask(context: Context, do: str, **named: Any) -> dict[str, Any]:
-    """One question to the listener that speaks auth-admin."""
-    listeners = context.configuration.section("authd", AuthdSettings).listeners
-    path = next((one.path for one in listeners if one.protocol == "auth-admin"), None)
-    if path is None:
-        raise UsageError(f"{context.configuration.path}: [authd] listeners: none speaks auth-admin")
-    return await context.ask(path, {"do": do, **named})
+    operations_cli.commands(add)
 
 
 async def token_add(context: Context, options: argparse.Namespace) -> Answer:

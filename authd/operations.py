@@ -4,7 +4,7 @@
 {"do": "auth explain", "account": A, "service": S}        the verdict and why
 {"do": "token unlock", "account": A, "token": N}          a token that wrong passwords have locked
 {"do": "account unlock", "account": A}                    that, closed codes, pauses: all counts begin anew
-{"do": "secrets rewrap"}                                  with the newest key of auth.key
+{"do": "secrets rewrap", "column": C, "after": N}         with the newest key of auth.key, a portion from `next` on
 {"do": "db restored"}                                     no code from before the restore is good again
 """
 
@@ -22,7 +22,7 @@ from authd.guards import GuardStore
 from authd.keys import Keys
 from authd.ledger import Ledger
 from authd.login import Logins
-from authd.questions import number, text
+from authd.questions import number, optional_number, text
 from authd.scrutiny import Scrutiny
 from authd.upkeep import Upkeep
 from outrider.addresses import Person, fold
@@ -103,8 +103,9 @@ class Operations:
         logger.info("account=%d unlocked", person.account)
         return {"account": person.address, "locked": False}
 
-    async def _rewrap(self, _: dict[str, Any]) -> Answer:
-        done = await self._upkeep.rewrap(self._keys.ring())
+    async def _rewrap(self, named: dict[str, Any]) -> Answer:
+        column, after = optional_number(named, "column") or 0, optional_number(named, "after") or 0
+        done = await self._upkeep.rewrap(self._keys.ring(), column, after)
         logger.info("rewrap key=%s sealed=%d already=%d failed=%d", done.key, done.sealed, done.already, done.failed)
         return dict(vars(done))
 

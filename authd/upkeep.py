@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from authd.methods import hotp, motp, totp
 from authd.store import binding
 from outrider.db import Database
+from outrider.db.verbs import Statement
 from outrider.sealed import Keyring, KeyTrouble, key_id
 
 BATCH = 100
-"""Rows at a time; logins go on between them."""
+"""Rows of one transaction; logins go on between them."""
+PORTION = 20
+"""Batches of one question, which has to be answered in a few seconds."""
 HOTP_AHEAD = hotp.LOOK_AHEAD
 YUBIKEY_AHEAD = 10
 """Sessions: the key gets power that often in a few days."""
@@ -87,6 +90,8 @@ class Rewrapped:
     already: int = 0
     failed: int = 0
     """Fields that no key opens; nobody can use them as they are."""
+    next: dict[str, int] | None = None
+    """Where to go on; None: that was all."""
 
 
 class Upkeep:
@@ -95,30 +100,38 @@ class Upkeep:
     def __init__(self, database: Database, columns: Sequence[Column] = COLUMNS) -> None:
         self._db, self._columns = database, columns
 
-    async def rewrap(self, ring: Keyring) -> Rewrapped:
-        """Seal every field with the newest key. Can be run again; a login finds each field in one form or the other."""
+    async def rewrap(self, ring: Keyring, column: int = 0, after: int = 0) -> Rewrapped:
+        """Seal a portion of all fields with the newest key, from this place on.
+
+        It can be run again, and a login finds each field in the one form or the other.
+        """
         done = Rewrapped(ring.newest)
-        for column in self._columns:
-            after = 0
-            while rows := await self._db.all(SealedRow, column.select(), after=after, most=BATCH):
-                for row in rows:
-                    await self._one(column, row, ring, done)
-                after = rows[-1].id
+        for _ in range(PORTION):
+            if column >= len(self._columns):
+                return done
+            rows = await self._db.all(SealedRow, self._columns[column].select(), after=after, most=BATCH)
+            await self._batch(self._columns[column], rows, ring, done)
+            column, after = (column, rows[-1].id) if rows else (column + 1, 0)
+        done.next = {"column": column, "after": after}
         return done
 
-    async def _one(self, column: Column, row: SealedRow, ring: Keyring, done: Rewrapped) -> None:
-        if not row.blob:  # a token whose enrolment broke off before its secret was written
-            return
-        if key_id(row.blob) == ring.newest:
-            done.already += 1
-            return
-        try:
-            plain = ring.open(row.blob, *column.bound(row))
-        except KeyTrouble:
-            done.failed += 1
-            return
-        new = ring.seal(plain, *column.bound(row))
-        done.sealed += await self._db.run(column.update(), new=new, id=row.id, old=row.blob)
+    async def _batch(self, column: Column, rows: list[SealedRow], ring: Keyring, done: Rewrapped) -> None:
+        statements: list[Statement] = []
+        for row in rows:
+            if not row.blob:  # a token whose enrolment broke off before its secret was written
+                continue
+            if key_id(row.blob) == ring.newest:
+                done.already += 1
+                continue
+            try:
+                plain = ring.open(row.blob, *column.bound(row))
+            except KeyTrouble:
+                done.failed += 1
+                continue
+            new = ring.seal(plain, *column.bound(row))
+            statements.append((column.update(), {"new": new, "id": row.id, "old": row.blob}))
+        if statements:
+            done.sealed += sum(await self._db.transaction(statements))
 
     async def restored(self, now: int) -> dict[str, int]:
         """After the database was set back: how many tokens of each kind were moved on, how many tickets ended."""
