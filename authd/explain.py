@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from authd.audit_store import Audit
 from authd.decide import Door, Facts, Password, door_of
-from authd.enrolment_store import AppPasswordRow
 from authd.guards import CLOSE_AFTER, Guard, fingerprint
 from authd.limits import Standing
 
 Line = dict[str, Any]
+
+
+class AppPasswordListed(Protocol):
+    """An app password as its owner lists it."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def scopes(self) -> str: ...
+    @property
+    def expires(self) -> int | None: ...
+    @property
+    def revoked(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -22,7 +36,7 @@ class Known:
     service: str
     """Our name."""
     facts: Facts
-    app_passwords: Sequence[AppPasswordRow]
+    app_passwords: Sequence[AppPasswordListed]
     guard: Guard
     standing: Standing
     failures: Sequence[Audit]
@@ -79,7 +93,7 @@ def token_line(number: int, kind: str, guard: Guard, *, usable: bool) -> Line:
     return {"token": number, "kind": kind, "why": state, "wrong_secrets": guard.wrong.get(number, 0)}
 
 
-def app_password_line(row: AppPasswordRow, service: str, door: Door, now: int) -> Line:
+def app_password_line(row: AppPasswordListed, service: str, door: Door, now: int) -> Line:
     """One app password, and what keeps it from opening."""
     if row.revoked is not None:
         reason = "revoked"
