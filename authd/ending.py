@@ -2,10 +2,9 @@
 
     Spend      compare and set the token's step
     Recover    compare and set the recovery code
-    Ask        burn the code, ask the validation servers, compare and set the counters that they have said
+    Ask        ask the validation servers, compare and set the counters that they have said
 
-A code of YubiCloud is burnt before anybody is asked: of two logins with it at once, in two processes, or where servers
-say OK twice, one gets in. Its counters are compared with the last ones too: a server that was set back lets nobody in.
+The counters of a code that servers call good are compared with the last ones too: one that was set back lets nobody in.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ import contextlib
 import logging
 from collections.abc import Callable
 
+from authd.cloud import Cloud
 from authd.methods import Match
 from authd.methods.yubicloud import Outcome
 from authd.renewals import Renewals
 from authd.store import Store
-from authd.validation import Validation
 from authd.verdict import Ask, Hash, Later, No, Recover, Spend, Verdict, Yes
 from outrider.db import DatabaseDown
 
@@ -28,8 +27,8 @@ logger = logging.getLogger(__name__)
 class Ending:
     """Errors: DatabaseDown, where nobody knows whether a code was spent."""
 
-    def __init__(self, store: Store, validation: Validation, renewals: Renewals, *, clock: Callable[[], float]) -> None:
-        self._store, self._validation, self._renewals, self._clock = store, validation, renewals, clock
+    def __init__(self, store: Store, cloud: Cloud, renewals: Renewals, *, clock: Callable[[], float]) -> None:
+        self._store, self._cloud, self._renewals, self._clock = store, cloud, renewals, clock
 
     async def end(self, left: Yes | Spend | Recover | Ask | No, wanted: Callable[[], bool]) -> Verdict:
         """`wanted` tells whether anybody still waits: nothing is spent for somebody who has gone."""
@@ -46,9 +45,7 @@ class Ending:
                 return await self._ask(left)
 
     async def _ask(self, ask: Ask) -> Verdict:
-        if not await self._store.burn(ask.otp, int(self._clock())):
-            return ask.lost
-        answer = await self._validation.ask(ask.otp)
+        answer = await self._cloud.ask(ask.otp)
         match answer.outcome:
             case Outcome.GOOD:
                 assert answer.step is not None

@@ -1,45 +1,42 @@
 """Enrolment: what the admin socket can ask for. Who can open that socket is trusted with every account.
 
-{"do": "token add", "account": A, "kind": "totp", "label": L}         pending; the secret is shown once
+{"do": "token add", "account": A, "kind": K, "label": L, …}           pending; secrets are shown once (enrol_kinds)
 {"do": "token confirm", "account": A, "token": N, "code": C}          active; the code is used up
-{"do": "token list" | "token disable", …}
-{"do": "app-password add", "account": A, "scopes": […], "label": L, "expires": SECONDS-SINCE-1970 | null}
+{"do": "token resync", "account": A, "token": N, "codes": [C, C], "password": P | "operator": true}
+{"do": "token import", "account": A | null, "kind": K, …}             active at once, or into stock
+{"do": "token list" | "token disable" | "token recovery", …}
+{"do": "app-password add", "account": A, "scopes": […], "label": L, "networks": […], "expires": SECONDS | null}
 {"do": "app-password list" | "app-password revoke", …}
 {"do": "level get" | "level set", "account": A, "level": 0…4}
+{"do": "factor get" | "factor set", "account": A, "factor": "password" | "pin", "pin": P}
+{"do": "ticket mint", "account": A, "peers": […], "services": […]}    {"do": "ticket end", "secret": S | "account": A}
 {"do": "ping"}
 """
 
 from __future__ import annotations
 
-import base64
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-import pyotp
-
-from authd.enrolment_store import EnrolmentStore, TokenRow
+from authd.cloud import Cloud
+from authd.enrol_access import Access
+from authd.enrol_tokens import Tokens
+from authd.enrolment_store import EnrolmentStore
+from authd.hashing import Hashing, Overload
 from authd.keys import Keys
-from authd.methods import KINDS, Token, app_password
-from authd.questions import label, number, optional_number, scopes, text
-from authd.store import binding
+from authd.questions import NotNow, text
+from authd.stock_store import StockStore
+from outrider import passwords
 from outrider.addresses import BadAddress, Person, fold
 from outrider.db import DatabaseDown
 from outrider.directory import Directory
+from outrider.passwords import UnknownScheme
 from outrider.people import Refused
 from outrider.sealed import KeyTrouble
 
 logger = logging.getLogger(__name__)
-
-TOKENS_MOST = 10
-"""Per account, disabled ones not counted: each active one is tried at every login."""
-APP_PASSWORDS_MOST = 100
-"""Per account, revoked ones not counted."""
-PREFIX_TRIES = 3
-"""A prefix of 40 random bits that exists already is rare; three in a row are a broken random source."""
-DIGITS, PERIOD = 6, 30
-"""What every authenticator app can do; several ignore anything else in the otpauth address."""
 
 Answer = dict[str, Any]
 
@@ -53,26 +50,39 @@ class Enrolment:
         store: EnrolmentStore,
         keys: Keys,
         *,
+        stock: StockStore,
+        cloud: Cloud,
+        hashing: Hashing,
         default_level: int,
         issuer: str,
         clock: Callable[[], float],
         random: Callable[[int], bytes] = secrets.token_bytes,
+        make_hash: Callable[[str], str] = passwords.hash_password,
     ) -> None:
-        self._directory, self._store, self._keys = directory, store, keys
-        self._default_level, self._issuer = default_level, issuer
-        self._clock, self._random = clock, random
-        self._doings: dict[str, Callable[[dict[str, Any]], Awaitable[Answer]]] = {
-            "ping": self._ping,
-            "token add": self._token_add,
-            "token confirm": self._token_confirm,
-            "token list": self._token_list,
-            "token disable": self._token_disable,
-            "app-password add": self._app_password_add,
-            "app-password list": self._app_password_list,
-            "app-password revoke": self._app_password_revoke,
-            "level get": self._level_get,
-            "level set": self._level_set,
-        }
+        self._directory, self._store, self._keys, self._hashing = directory, store, keys, hashing
+        self._clock = clock
+        self.tokens = Tokens(
+            self.person,
+            self._fits,
+            store=store,
+            stock=stock,
+            cloud=cloud,
+            keys=keys,
+            default_level=default_level,
+            issuer=issuer,
+            clock=clock,
+            random=random,
+        )
+        self.access = Access(
+            self.person,
+            store=store,
+            has_token=self._has_token,
+            make_hash=make_hash,
+            default_level=default_level,
+            clock=clock,
+            random=random,
+        )
+        self._doings = {"ping": self._ping, **self.tokens.doings, **self.access.doings}
 
     async def answer(self, do: str, named: dict[str, Any]) -> Answer:
         """What was done, or {"error": …} (the answer is no), or {"later": …}."""
@@ -80,22 +90,20 @@ class Enrolment:
         if doing is None:
             return {"error": "unknown question"}
         try:
-            done = await doing(named)
+            return await doing(named)
         except (Refused, BadAddress) as error:
             return {"error": str(error)}
-        except (DatabaseDown, KeyTrouble) as error:
+        except (DatabaseDown, KeyTrouble, NotNow) as error:
             return {"later": str(error)}
+        except (Overload, UnknownScheme):
+            return {"later": "the password cannot be checked now"}
         except Exception:
             logger.error("question failed unexpectedly", exc_info=True)
             return {"later": "internal"}
-        return done
 
-    def _now(self) -> int:
-        return int(self._clock())
-
-    async def _person(self, named: dict[str, Any]) -> Person:
-        address = text(named, "account")
-        person = await self._directory.person(fold(address))
+    async def person(self, named: dict[str, Any]) -> Person:
+        """The account that is named; Refused."""
+        person = await self._directory.person(fold(text(named, "account")))
         if person is None or person.ended:
             raise Refused("there is no such account")
         return person
@@ -104,136 +112,10 @@ class Enrolment:
         self._keys.ring()
         return {"pong": True}
 
-    # Tokens -----------------------------------------------------------------------------------------
+    async def _has_token(self, account: int) -> bool:
+        return any(row.state == "active" for row in await self._store.tokens(account, int(self._clock())))
 
-    async def _token_add(self, named: dict[str, Any]) -> Answer:
-        kind = text(named, "kind")
-        if kind not in KINDS:
-            raise Refused(f"there is no token kind {kind!r}; known: {', '.join(KINDS)}")
-        person, ring, now = await self._person(named), self._keys.ring(), self._now()
-        existing = await self._store.tokens(person.account, now)
-        if sum(row.state != "disabled" for row in existing) >= TOKENS_MOST:
-            raise Refused(f"the account has {TOKENS_MOST} tokens already")
-        raw = self._random(20)  # 160 bits: RFC 4226, 4, R6
-        token = await self._store.add_token(
-            person.account, kind, label(named), raw, ring, digits=DIGITS, period=PERIOD, now=now
-        )
-        secret = base64.b32encode(raw).decode("ascii")
-        uri = pyotp.TOTP(secret, digits=DIGITS, interval=PERIOD).provisioning_uri(
-            name=person.address, issuer_name=self._issuer
-        )
-        logger.info("token=%d account=%d kind=%s pending", token, person.account, kind)
-        return {"token": token, "kind": kind, "secret": secret, "uri": uri}
-
-    async def _token_confirm(self, named: dict[str, Any]) -> Answer:
-        person, code, now = await self._person(named), text(named, "code"), self._now()
-        row = await self._token(person, number(named, "token"), now)
-        if row.state != "pending":
-            raise Refused("the token is not waiting for a confirmation")
-        secret = self._keys.ring().open(row.secret, *binding(row.id, row.account, row.kind))
-        token = Token(row.id, row.kind, secret, row.algorithm, row.digits, row.period, last=-1, drift=0)
-        match = KINDS[row.kind].match(token, code, now)
-        if match is None:
-            gone = await self._store.wrong_code(row.id)
-            raise Refused("too many wrong codes: the token is deleted" if gone else "the code is wrong")
-        if not await self._store.confirm(
-            row.id, step=match.step, drift=match.drift, level=self._default_level, now=now
-        ):
-            raise Refused("the token is not waiting for a confirmation")
-        logger.info("token=%d account=%d kind=%s active", row.id, row.account, row.kind)
-        return {"token": row.id, "state": "active", "level": await self._store.level(person.account)}
-
-    async def _token_list(self, named: dict[str, Any]) -> Answer:
-        person = await self._person(named)
-        rows = await self._store.tokens(person.account, self._now())
-        return {
-            "tokens": [
-                {
-                    "token": row.id,
-                    "kind": row.kind,
-                    "label": row.label,
-                    "state": row.state,
-                    "created": row.created,
-                    "confirmed": row.confirmed,
-                }
-                for row in rows
-            ]
-        }
-
-    async def _token_disable(self, named: dict[str, Any]) -> Answer:
-        person, token = await self._person(named), number(named, "token")
-        if not await self._store.disable_token(person.account, token):
-            raise Refused("the account has no such token")
-        logger.info("token=%d account=%d disabled", token, person.account)
-        return {"token": token, "state": "disabled"}
-
-    async def _token(self, person: Person, token: int, now: int) -> TokenRow:
-        for row in await self._store.tokens(person.account, now):
-            if row.id == token:
-                return row
-        raise Refused("the account has no such token")
-
-    # App passwords ----------------------------------------------------------------------------------
-
-    async def _app_password_add(self, named: dict[str, Any]) -> Answer:
-        person, now = await self._person(named), self._now()
-        wanted, expires = scopes(named), optional_number(named, "expires")
-        if expires is not None and expires <= now:
-            raise Refused("an app password cannot expire in the past")
-        existing = await self._store.app_passwords(person.account)
-        if sum(row.revoked is None for row in existing) >= APP_PASSWORDS_MOST:
-            raise Refused(f"the account has {APP_PASSWORDS_MOST} app passwords already")
-        for _ in range(PREFIX_TRIES):
-            secret = app_password.new(self._random)
-            prefix, digest = secret[: app_password.PREFIX], app_password.digest(secret)
-            added = await self._store.add_app_password(
-                person.account, prefix, digest, " ".join(wanted), label(named), expires=expires, now=now
-            )
-            if added is not None:
-                break
-        else:
-            raise Refused("no free prefix found; try again")
-        logger.info("app-password=%d account=%d added", added, person.account)
-        return {"app_password": added, "secret": secret, "scopes": wanted}
-
-    async def _app_password_list(self, named: dict[str, Any]) -> Answer:
-        person = await self._person(named)
-        rows = await self._store.app_passwords(person.account)
-        return {
-            "app_passwords": [
-                {
-                    "app_password": row.id,
-                    "label": row.label,
-                    "scopes": row.scopes.split(),
-                    "created": row.created,
-                    "expires": row.expires,
-                    "revoked": row.revoked,
-                }
-                for row in rows
-            ]
-        }
-
-    async def _app_password_revoke(self, named: dict[str, Any]) -> Answer:
-        person, which = await self._person(named), number(named, "app_password")
-        if not await self._store.revoke_app_password(person.account, which, self._now()):
-            raise Refused("the account has no such app password")
-        logger.info("app-password=%d account=%d revoked", which, person.account)
-        return {"app_password": which, "revoked": True}
-
-    # Levels -----------------------------------------------------------------------------------------
-
-    async def _level_get(self, named: dict[str, Any]) -> Answer:
-        person = await self._person(named)
-        level = await self._store.level(person.account)
-        tokens = await self._store.tokens(person.account, self._now())
-        chosen = self._default_level if level is None else level
-        effective = chosen if any(row.state == "active" for row in tokens) else 0
-        return {"account": person.address, "level": level, "effective": effective}
-
-    async def _level_set(self, named: dict[str, Any]) -> Answer:
-        person, level = await self._person(named), number(named, "level")
-        if not 0 <= level <= 4:
-            raise Refused("a level is 0 to 4")
-        await self._store.set_level(person.account, level)
-        logger.info("account=%d level=%d", person.account, level)
-        return await self._level_get(named)
+    async def _fits(self, person: Person, password: str) -> bool:
+        """Whether it is the account's password."""
+        found = await self._directory.login(person.address)
+        return found is not None and await self._hashing.fits(found.stored, password) is True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from authd.audit_store import AuditStore
+from authd.cloud import Cloud
 from authd.desk import Desk
 from authd.ending import Ending
 from authd.enrol import Enrolment
@@ -22,6 +23,7 @@ from authd.renewals import Renewals
 from authd.scrutiny import Scrutiny
 from authd.server import AdminFront, AuthClientFront, AuthMasterFront
 from authd.settings import AuthdSettings
+from authd.stock_store import StockStore
 from authd.store import Store
 from authd.upkeep import Upkeep
 from authd.userdb import Userdb
@@ -45,12 +47,21 @@ async def wire(configuration: Configuration, health: Health) -> Service:
     ledger = Ledger(database, time.time, audit=own.audit_days > 0)
     scrutiny = Scrutiny(guards, ledger, clock=time.time, monotonic=time.monotonic)
     logged_in, validation = Store(database, keyboards=own.yubikey_keyboards), open_validation(own, health)
-    ending = Ending(logged_in, validation, Renewals(renewed(database)), clock=time.time)
+    cloud = Cloud(database, validation, time.time)
+    ending = Ending(logged_in, cloud, Renewals(renewed(database)), clock=time.time)
     logins = Logins(
         directory, logged_in, keys, hashing, scrutiny, ending=ending, default_level=own.default_level, health=health
     )
     enrolment = Enrolment(
-        directory, store, keys, default_level=own.default_level, issuer=own.issuer or core.domain, clock=time.time
+        directory,
+        store,
+        keys,
+        stock=StockStore(database),
+        cloud=cloud,
+        hashing=hashing,
+        default_level=own.default_level,
+        issuer=own.issuer or core.domain,
+        clock=time.time,
     )
     operations = Operations(
         directory,
@@ -79,7 +90,11 @@ async def wire(configuration: Configuration, health: Health) -> Service:
             "auth-admin": lambda listener: AdminFront(listener, desk, open_),
         },
         drain=drain,
-        tasks=(lambda: watch(database, keys, health), lambda: sweep((store, guards, audit), time.time), ledger.run),
+        tasks=(
+            lambda: watch(database, keys, health),
+            lambda: sweep((store, guards, audit, cloud), time.time),
+            ledger.run,
+        ),
     )
 
 

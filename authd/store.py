@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from authd.methods.recovery import RecoveryCode
 from authd.methods.ticket import Ticket
 from authd.networks import networks
 from authd.verdict import Touch
-from outrider.db import Database, Taken
+from outrider.db import Database
 from outrider.sealed import Keyring, KeyTrouble
 
 logger = logging.getLogger(__name__)
@@ -156,18 +155,6 @@ class Store:
     async def recover(self, code: RecoveryCode, now: int) -> bool:
         """Use a recovery code up; as `spend`."""
         return await self._db.run(RECOVER, id=code.id, now=now) == 1
-
-    async def burn(self, otp: str, now: int) -> bool:
-        """Note that this code is sent to a validation server; False: it was before."""
-        try:
-            await self._db.run(
-                "INSERT INTO seen_otp (digest, at) VALUES (:digest, :now)",
-                digest=hashlib.sha256(otp.encode("ascii")).digest(),
-                now=now,
-            )
-        except Taken:
-            return False
-        return True
 
     async def touch(self, touch: Touch, now: int) -> None:
         """Write down a last use."""

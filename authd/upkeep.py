@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from authd import stock_store
 from authd.methods import hotp, motp, totp
 from authd.store import binding
 from outrider.db import Database
@@ -76,7 +77,11 @@ def of_token(field: str) -> Column:
     )
 
 
-COLUMNS = (of_token("secret"), of_token("extra"))
+def of_stock(field: str) -> Column:
+    return Column("token_stock", field, "public_id", "''", lambda row: stock_store.binding(row.about, field))
+
+
+COLUMNS = (of_token("secret"), of_token("extra"), of_stock("secret"), of_stock("extra"))
 
 
 @dataclass

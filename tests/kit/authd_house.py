@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from authd.audit_store import AuditStore
+from authd.cloud import Cloud
 from authd.desk import Desk
 from authd.ending import Ending
 from authd.enrol import Enrolment
@@ -34,6 +35,7 @@ from authd.renewals import Renewals
 from authd.scrutiny import Scrutiny
 from authd.server import AdminFront, AuthClientFront, AuthMasterFront
 from authd.settings import AuthdSettings
+from authd.stock_store import StockStore
 from authd.store import Store
 from authd.upkeep import Upkeep
 from authd.userdb import Userdb
@@ -111,7 +113,8 @@ class House:
         )
         self.login_store = Store(database)
         self.renewals = Renewals(renewed(database), make=lambda secret: f"cheap:{secret}", outdated=self.hash.outdated)
-        self.ending = Ending(self.login_store, self.validation, self.renewals, clock=lambda: self.now)
+        self.asked = Cloud(database, self.validation, lambda: self.now)
+        self.ending = Ending(self.login_store, self.asked, self.renewals, clock=lambda: self.now)
         self.logins = Logins(
             directory,
             self.login_store,
@@ -124,7 +127,16 @@ class House:
             clock=lambda: self.now,
         )
         self.enrolment = Enrolment(
-            directory, self.store, self.keys, default_level=3, issuer="provider.example", clock=lambda: self.now
+            directory,
+            self.store,
+            self.keys,
+            stock=StockStore(database),
+            cloud=self.asked,
+            hashing=self.hashing,
+            default_level=3,
+            issuer="provider.example",
+            clock=lambda: self.now,
+            make_hash=lambda secret: f"cheap:{secret}",
         )
         self.operations = Operations(
             directory,

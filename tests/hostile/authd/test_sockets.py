@@ -295,7 +295,7 @@ async def test_the_log_has_a_line_for_each_login_and_nothing_secret(
         client.peer.plain(9, "imap", "nobody@provider.example", "wrong-word", rip="evil x=y")
         await client.event()
     lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("login=")]
-    account = (await house.enrolment._person({"account": ALICE})).account
+    account = (await house.enrolment.person({"account": ALICE})).account
     assert lines[0] == f"login=no service=imap rip=192.0.2.1 account={account} class=A why=nothing-right"
     assert lines[2] == f"login=yes service=imap rip=192.0.2.1 account={account} by='token 1'"
     assert lines[5] == "login=no service=imap rip=- account=- class=A why=no-such-account"

@@ -5,7 +5,8 @@ import asyncio
 import pyotp
 import pytest
 
-from authd.enrol import APP_PASSWORDS_MOST, TOKENS_MOST
+from authd.enrol_access import APP_PASSWORDS_MOST
+from authd.enrol_tokens import TOKENS_MOST
 from authd.enrolment_store import PENDING_SECONDS, WRONG_CODES
 from kit.authd_house import ALICE, BOB, House
 from kit.databases import NOW
@@ -29,6 +30,8 @@ async def test_an_authenticator_app_can_use_the_address(house: House) -> None:
     token, app = await add(house)
     assert (app.issuer, app.name, app.digits, app.interval) == ("provider.example", BOB, 6, 30)
     done = await ask(house, "token confirm", account=BOB, token=token, code=app.at(NOW))
+    codes = done.pop("recovery_codes")
+    assert len(set(codes)) == 10
     assert done == {"token": token, "state": "active", "level": 3}
     assert await house.database.one(int, "SELECT last FROM token WHERE id = :t", t=token) == NOW // 30
 
@@ -44,7 +47,7 @@ async def test_the_secret_lies_sealed_in_its_row(house: House) -> None:
     sealed = await house.database.one(bytes, "SELECT secret FROM token WHERE id = :t", t=token)
     assert sealed is not None
     assert app.byte_secret() not in sealed
-    account = (await house.enrolment._person({"account": BOB})).account
+    account = (await house.enrolment.person({"account": BOB})).account
     assert house.keys.ring().open(sealed, "token", str(token), str(account), "totp", "secret") == app.byte_secret()
 
 
@@ -86,7 +89,16 @@ async def test_list_and_disable(house: House) -> None:
     token, _ = await add(house)
     listed = (await ask(house, "token list", account=BOB))["tokens"]
     assert listed == [
-        {"token": token, "kind": "totp", "label": "phone", "state": "pending", "created": NOW, "confirmed": None}
+        {
+            "token": token,
+            "kind": "totp",
+            "label": "phone",
+            "public_id": None,
+            "state": "pending",
+            "locked": False,
+            "created": NOW,
+            "confirmed": None,
+        }
     ]
     assert await ask(house, "token disable", account=BOB, token=token) == {"token": token, "state": "disabled"}
     assert (await ask(house, "token list", account=BOB))["tokens"] == []
@@ -114,9 +126,11 @@ async def test_app_passwords(house: House) -> None:
             "app_password": number,
             "label": "mutt",
             "scopes": ["imap", "smtp"],
+            "networks": [],
             "created": NOW,
             "expires": NOW + 60,
             "revoked": None,
+            "used": None,
         }
     ]
     assert "error" in await ask(house, "app-password revoke", account=ALICE, app_password=number)
@@ -129,7 +143,7 @@ async def test_app_passwords(house: House) -> None:
 
 async def test_a_prefix_that_exists_is_drawn_again(house: House) -> None:
     draws = iter([b"a" * 20, b"a" * 20, b"b" * 20])
-    house.enrolment._random = lambda _: next(draws)
+    house.enrolment.access.random = lambda _: next(draws)
     first = await ask(house, "app-password add", account=BOB, scopes=["imap"])
     second = await ask(house, "app-password add", account=BOB, scopes=["imap"])
     assert first["secret"] != second["secret"]
@@ -188,7 +202,7 @@ async def test_the_sweep_forgets_everything_of_an_ended_account(house: House, pe
 
 
 async def test_a_broken_random_source_is_no_endless_loop(house: House) -> None:
-    house.enrolment._random = lambda size: b"a" * size
+    house.enrolment.access.random = lambda size: b"a" * size
     assert "secret" in await ask(house, "app-password add", account=BOB, scopes=["imap"])
     assert "error" in await ask(house, "app-password add", account=BOB, scopes=["imap"])
 

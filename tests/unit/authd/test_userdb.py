@@ -22,7 +22,7 @@ OWNER = Entry(ALICE, {"uid": "vmail", "gid": "vmail", "home": "/var/vmail/provid
 
 
 async def alias(house: House, address: str, kind: str, expires: int | None = None) -> None:
-    account = (await house.enrolment._person({"account": ALICE})).account
+    account = (await house.enrolment.person({"account": ALICE})).account
     await house.database.run(
         "INSERT INTO alias (address, account_id, kind, label, created, expires)"
         " VALUES (:address, :account, :kind, '', 0, :expires)",
@@ -36,7 +36,7 @@ async def alias(house: House, address: str, kind: str, expires: int | None = Non
 async def test_every_address_of_an_owner_has_all_fields_of_the_owner(house: House, people: People) -> None:
     await alias(house, "x1@tmp.provider.example", "disposable", NOW + 60)
     await alias(house, "shop@provider.example", "permanent")
-    account = (await house.enrolment._person({"account": ALICE})).account
+    account = (await house.enrolment.person({"account": ALICE})).account
     await people.set_catch_all("customer.example", account)
     for address in (
         ALICE,
