@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
+from typing import Any
 
 import bcrypt
 from passlib.hash import md5_crypt, sha256_crypt, sha512_crypt
@@ -23,6 +24,8 @@ from passlib.hash import md5_crypt, sha256_crypt, sha512_crypt
 BCRYPT_BYTES = 72
 """What bcrypt looks at; Dovecot's cuts the rest off silently."""
 PBKDF2_BYTES = 20
+SALT = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in "$:")
+"""What crypt(3) takes in a salt. PostfixAdmin's `sha512.b64` has base64's `+` in it, which the library refuses."""
 
 _SCHEME = re.compile(r"\{([A-Za-z0-9-]{1,20})(?:\.([A-Za-z0-9]{1,6}))?\}")
 
@@ -72,7 +75,7 @@ def by_crypt(value: str, password: bytes) -> bool:
     """What crypt(3) would say of `$…$` hashes."""
     if value.startswith("$2"):
         return by_bcrypt(value, password)
-    for prefix, hasher in (("$1$", md5_crypt), ("$5$", sha256_crypt), ("$6$", sha512_crypt)):
+    for prefix, hasher in CRYPTS.items():
         if value.startswith(prefix):
             return bool(hasher.verify(password, value))
     raise UnknownScheme("CRYPT")
@@ -105,6 +108,11 @@ def by_pbkdf2(value: str, password: bytes) -> bool:
     found = hashlib.pbkdf2_hmac("sha1", password, salt.encode("utf-8"), int(rounds), PBKDF2_BYTES)
     return hmac.compare_digest(found, wanted)
 
+
+CRYPTS: dict[str, Any] = {
+    f"${number}$": type(hasher.__name__, (hasher,), {"salt_chars": SALT})
+    for number, hasher in ((1, md5_crypt), (5, sha256_crypt), (6, sha512_crypt))
+}
 
 CHECKS: dict[str, Callable[[str, bytes], bool]] = {
     "CRYPT": by_crypt,

@@ -49,6 +49,11 @@ SPECIFIED = [  # `openssl passwd -5`, `-6`; crypt_blowfish's wrapper.c
         "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
         "Hello world!",
     ),
+    (  # PostfixAdmin 3.3.13, `sha512.b64`: a salt with a letter that crypt(3) takes and libraries refuse
+        "{SHA512-CRYPT}$6$nT+b5QMTxs4mYq6K"
+        "$cpK.Dnf.0FayC3KGVv/w81S6SDBSHE6idHWZm/tsdKJZlNzVPvBgzowhV7YHfbTN9GNMNp2ZX9w5D9ISp47Xm0",
+        "correct horse battery staple",
+    ),
     ("{BLF-CRYPT}$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
 ]
 
