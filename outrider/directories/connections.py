@@ -17,7 +17,7 @@ import ldap.filter
 
 from outrider.db import DatabaseDown
 from outrider.directories.entries import Entry
-from outrider.directories.source import ambiguous
+from outrider.directories.source import SEVERAL, ambiguous
 from outrider.directories.threads import Workers
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Connections:
                     self._server.base, ldap.SCOPE_SUBTREE, text, list(attributes), sizelimit=HITS
                 )
             except ldap.SIZELIMIT_EXCEEDED:
-                raise ambiguous(self._name, f"more than {HITS} entries have one address") from None
+                raise ambiguous(self._name, SEVERAL) from None
             return entries(rows)
 
         return await self._searches.do(work)

@@ -25,6 +25,7 @@ THREADS = 4  # connections to the operator's database; a look-up takes well unde
 SQLITE_BUSY_SECONDS = 1.0  # another program's write may hold the lock that long
 MARIADB_PORT = 3306
 MARIADB_SOCKET = "/run/mysqld/mysqld.sock"  # where Debian's package has it
+NO_COMMON_LETTERS = 1267  # ER_CANT_AGGREGATE_2COLLATIONS: a latin1 column cannot hold, nor compare, what was asked
 SECONDS = 2  # PyMySQL's limits for connecting and for each answer; whole seconds
 
 Columns = dict[str, Any]
@@ -101,6 +102,7 @@ class SqliteReader:
             close=SqliteFile.close,
             failures=(sqlite3.Error,),
             gone=(Replaced,),
+            told=str,  # SQLite's texts name tables and columns, never values
         )
 
     async def rows(self, query: Query, values: Mapping[str, str]) -> list[Columns]:
@@ -126,6 +128,7 @@ class MariadbReader:
             close=lambda connection: connection.close(),
             failures=(pymysql.err.MySQLError, OSError, ssl.SSLError),
             gone=(pymysql.err.OperationalError, pymysql.err.InterfaceError, OSError),
+            told=lambda error: " ".join([type(error).__name__, *(str(one) for one in error.args[:1])]),
         )
 
     async def rows(self, query: Query, values: Mapping[str, str]) -> list[Columns]:
@@ -133,7 +136,12 @@ class MariadbReader:
 
         def work(connection: Any) -> list[Columns]:
             with connection.cursor(self._driver.cursors.DictCursor) as cursor:
-                cursor.execute(text, dict(values))
+                try:
+                    cursor.execute(text, dict(values))
+                except self._driver.err.OperationalError as error:
+                    if error.args[0] == NO_COMMON_LETTERS and not all(value.isascii() for value in values.values()):
+                        return []
+                    raise
                 return list(cursor.fetchall())
 
         return await self._workers.do(work)

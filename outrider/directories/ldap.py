@@ -118,7 +118,7 @@ class LdapSource:
         try:
             address = own_address(entry, self._shape)
         except Unclear:
-            raise ambiguous(self.name, f"nothing tells which address is the own one of key {key}") from None
+            raise ambiguous(self.name, "nothing tells which address is an entry's own", [key]) from None
         return SourcePerson(
             key=key,
             address=address,

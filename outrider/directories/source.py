@@ -8,6 +8,7 @@ it by `outrider.directories.joined`.
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from outrider.db import DatabaseDown
 from outrider.directory import Stored
 
 logger = logging.getLogger(__name__)
+
+SEVERAL = "several people have one address"
 
 
 class Ambiguous(DatabaseDown):
@@ -65,16 +68,16 @@ class Source(Protocol):
     async def close(self) -> None: ...
 
 
-def ambiguous(source: str, what: str) -> Ambiguous:
-    """The trouble, said to the operator: keys may be in `what`, addresses not."""
-    logger.error("directory=%s: %s", source, what)
+def ambiguous(source: str, what: str, keys: Iterable[str] = ()) -> Ambiguous:
+    """The trouble; the keys that it is about go to the operator's log alone."""
+    logger.error("directory=%s: %s; keys %s", source, what, ", ".join(sorted(keys)) or "unknown")
     return Ambiguous(f"{source}: {what}")
 
 
 def the_one(found: list[SourcePerson], source: str) -> SourcePerson | None:
     """Nobody, or the only one."""
     if len(found) > 1:
-        raise ambiguous(source, f"several people have one address: keys {keys(found)}")
+        raise ambiguous(source, SEVERAL, (one.key for one in found))
     return found[0] if found else None
 
 
@@ -85,12 +88,8 @@ def without_twins(found: list[SourcePerson], source: str) -> list[SourcePerson]:
         by_address.setdefault(one.address, []).append(one)
     twins = [one for same in by_address.values() if len(same) > 1 for one in same]
     if twins:
-        ambiguous(source, f"several people have one address: keys {keys(twins)}")
+        ambiguous(source, SEVERAL, (one.key for one in twins))
     return [same[0] for same in by_address.values() if len(same) == 1]
-
-
-def keys(people: list[SourcePerson]) -> str:
-    return ", ".join(sorted(one.key for one in people))
 
 
 def folded(text: str) -> str:

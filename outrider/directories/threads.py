@@ -24,7 +24,8 @@ Result = TypeVar("Result")
 
 
 class Workers(Generic[Connection]):
-    """A pool. `failures` are the client's exceptions: they become DatabaseDown, with no more than their name."""
+    """A pool. `failures` are the client's exceptions: they become DatabaseDown, with no more than what `told` says of
+    them, because their own texts may quote what was asked."""
 
     def __init__(
         self,
@@ -35,11 +36,13 @@ class Workers(Generic[Connection]):
         close: Callable[[Connection], None],
         failures: tuple[type[Exception], ...],
         gone: tuple[type[Exception], ...],
+        told: Callable[[Exception], str] = lambda error: type(error).__name__,
         deadline: float = DEADLINE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name, self._connect, self._close = name, connect, close
-        self._failures, self._gone, self._deadline, self._clock = failures, gone, deadline, clock
+        self._failures, self._gone, self._told = failures, gone, told
+        self._deadline, self._clock = deadline, clock
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._free = asyncio.Semaphore(threads)
         self._idle: deque[tuple[Connection, float]] = deque()
@@ -57,7 +60,7 @@ class Workers(Generic[Connection]):
         except TimeoutError:
             raise DatabaseDown(f"{self._name} does not answer in time") from None
         except self._failures as error:
-            raise DatabaseDown(f"{self._name}: {type(error).__name__}") from None
+            raise DatabaseDown(f"{self._name}: {self._told(error)}") from None
 
     def _release(self, done: "asyncio.Future[Result] | Future[Result]") -> None:
         self._free.release()
