@@ -144,8 +144,9 @@ class Ledger:
 
     def wrong_code(self, account: int, secret: bytes) -> None:
         codes = self._gathered.codes.setdefault(account, CodeSum(secret))
-        if codes.secret != secret:  # another password within the second
+        if codes.total and codes.secret != secret:  # another password within the second
             codes = self._gathered.codes[account] = CodeSum(secret)
+        codes.secret = secret
         codes.row += 1
         codes.total += 1
 
