@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import io
+import time
 from typing import Any
 
-import segno
-
-from authd import operations_cli
+from authd import operations_cli, token_cli
 from authd.asking import ask
-from authd.methods import KINDS
 from authd.methods.app_password import SCOPES
 from outrider.cli import Add, Answer, Context, UsageError, arg
 
@@ -21,55 +18,25 @@ def commands(add: Add) -> None:
     """Registered by the entry point group `outrider.commands`."""
     account = arg("account", metavar="ACCOUNT", help="the account's address")
     label = arg("--label", default="", help="the owner's name for it")
-    token = arg("token", metavar="TOKEN", type=int, help="number of the token")
     secret = arg("app_password", metavar="ID", type=int, help="number of the app password")
     scope = arg("--scope", required=True, help=f"services, comma between: {','.join(SCOPES)}")
     days = arg("--expires", metavar="DAYS", type=int, help="days that it is valid; default: for ever")
     level = arg("level", metavar="LEVEL", nargs="?", type=int, choices=range(5), help="0 to 4; none: show it")
-    kind = arg("kind", metavar="KIND", choices=list(KINDS), help=", ".join(KINDS))
-    add("token", "add", token_add, help="a new second factor, to be confirmed", arguments=[account, kind, label])
-    add("token", "confirm", token_confirm, help="confirm it with one code", arguments=[account, token])
-    add("token", "list", token_list, help="list an account's tokens", arguments=[account])
-    add("token", "disable", token_disable, help="take a token out of use", arguments=[account, token])
+    networks = arg("--network", metavar="CIDR", action="append", help="from where alone it is good; may be repeated")
+    factor = arg("factor", metavar="FACTOR", nargs="?", choices=["password", "pin"], help="what stands before a code")
     add(
         "app-password",
         "add",
         app_password_add,
         help="a password for one program, shown once",
-        arguments=[account, scope, label, days],
+        arguments=[account, scope, label, days, networks],
     )
     add("app-password", "list", app_password_list, help="list an account's app passwords", arguments=[account])
     add("app-password", "revoke", app_password_revoke, help="end an app password", arguments=[account, secret])
     add("user", "level", user_level, help="show or set an account's level", arguments=[account, level])
+    add("user", "factor", user_factor, help="password or PIN before a code; none: show it", arguments=[account, factor])
+    token_cli.commands(add)
     operations_cli.commands(add)
-
-
-async def token_add(context: Context, options: argparse.Namespace) -> Answer:
-    data = await ask(context, "token add", account=options.account, kind=options.kind, label=options.label)
-    drawn = io.StringIO()
-    segno.make(data["uri"], error="m").terminal(out=drawn, compact=True)
-    text = (
-        f"{drawn.getvalue()}\n{data['uri']}\n\ntoken {data['token']} waits for its first code:\n"
-        f"  outrider token confirm {options.account} {data['token']}"
-    )
-    return Answer(data, text)
-
-
-async def token_confirm(context: Context, options: argparse.Namespace) -> Answer:
-    code = context.read_secret("code")
-    data = await ask(context, "token confirm", account=options.account, token=options.token, code=code)
-    return Answer(data, f"token {data['token']} is active; the account's level is {data['level']}")
-
-
-async def token_list(context: Context, options: argparse.Namespace) -> Answer:
-    data = (await ask(context, "token list", account=options.account))["tokens"]
-    lines = [f"{one['token']}  {one['kind']}  {one['state']}  {one['label']}".rstrip() for one in data]
-    return Answer(data, "\n".join(lines) or "no tokens")
-
-
-async def token_disable(context: Context, options: argparse.Namespace) -> Answer:
-    data = await ask(context, "token disable", account=options.account, token=options.token)
-    return Answer(data, f"token {data['token']} is disabled")
 
 
 async def app_password_add(context: Context, options: argparse.Namespace) -> Answer:
@@ -78,7 +45,13 @@ async def app_password_add(context: Context, options: argparse.Namespace) -> Ans
     expires = None if options.expires is None else context.now() + options.expires * DAY_SECONDS
     scopes = [scope.strip() for scope in options.scope.split(",")]
     data = await ask(
-        context, "app-password add", account=options.account, scopes=scopes, label=options.label, expires=expires
+        context,
+        "app-password add",
+        account=options.account,
+        scopes=scopes,
+        label=options.label,
+        networks=options.network,
+        expires=expires,
     )
     text = f"{data['secret']}\n\napp password {data['app_password']} for {', '.join(data['scopes'])}; shown only now"
     return Answer(data, text)
@@ -92,7 +65,10 @@ async def app_password_list(context: Context, options: argparse.Namespace) -> An
 def listed(one: dict[str, Any], now: int) -> str:
     """One app password for people."""
     state = "revoked" if one["revoked"] else "expired" if one["expires"] and one["expires"] <= now else "valid"
-    return f"{one['app_password']}  {state}  {','.join(one['scopes'])}  {one['label']}".rstrip()
+    used = "never used" if one["used"] is None else time.strftime("used %Y-%m-%d", time.gmtime(one["used"]))
+    return "  ".join(
+        filter(None, (str(one["app_password"]), state, ",".join(one["scopes"]), *one["networks"], used, one["label"]))
+    )
 
 
 async def app_password_revoke(context: Context, options: argparse.Namespace) -> Answer:
@@ -109,3 +85,12 @@ async def user_level(context: Context, options: argparse.Namespace) -> Answer:
     if data["effective"] != data["level"]:
         text += f"; counts as {data['effective']}, because of no active token" if not data["effective"] else ""
     return Answer(data, text)
+
+
+async def user_factor(context: Context, options: argparse.Namespace) -> Answer:
+    if options.factor is None:
+        data = await ask(context, "factor get", account=options.account)
+    else:
+        pin = context.read_secret("new PIN") if options.factor == "pin" else None
+        data = await ask(context, "factor set", account=options.account, factor=options.factor, pin=pin)
+    return Answer(data, f"before a code stands the {'PIN' if data['factor'] == 'pin' else 'password'}")

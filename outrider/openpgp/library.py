@@ -22,6 +22,7 @@ from pysequoia.packet import Packet, PacketPile
 __all__ = [
     "Meaning",
     "armor",
+    "decrypt",
     "encrypts",
     "expiration",
     "is_direct",
@@ -122,3 +123,13 @@ def armor(binary: bytes) -> bytes:
     """ASCII armor without the Comment lines that str(Cert) adds (fingerprint and user IDs in clear)."""
     text = pysequoia.armor(binary, pysequoia.ArmorKind.PublicKey)
     return text.encode() if isinstance(text, str) else bytes(text)
+
+
+def decrypt(message: bytes, secret_key: bytes, passphrase: str | None) -> bytes | None:
+    """What a message says that was encrypted to this key, armored or not; None where it does not open."""
+
+    def opened() -> bytes | None:
+        decryptor = pysequoia.Tsk.from_bytes(secret_key).decryptor(passphrase)
+        return pysequoia.decrypt(message, decryptor=decryptor).bytes
+
+    return _ask(opened)
