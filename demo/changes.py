@@ -33,9 +33,28 @@ def changed_files(upper: Path, layers: Sequence[Path]) -> dict[str, str]:
     changes: dict[str, str] = {}
     for path in entries(upper):
         name = str(path.relative_to(upper))
-        if not name.startswith(BOOT_WRITES) and (how := change(path, find(name, layers))):
+        if name.startswith(BOOT_WRITES):
+            continue
+        if how := change(path, find(name, layers)):
             changes[name] = how
+        if is_opaque(path):
+            changes.update({f"{name}/{lost}": "deleted" for lost in hidden(path, name, layers)})
     return changes
+
+
+def is_opaque(path: Path) -> bool:
+    """A folder that was deleted and made again hides what lies below it (kernel, filesystems/overlayfs)."""
+    try:
+        return path.is_dir() and os.getxattr(path, "trusted.overlay.opaque", follow_symlinks=False) == b"y"
+    except OSError:
+        return False
+
+
+def hidden(path: Path, name: str, layers: Sequence[Path]) -> set[str]:
+    """Names that the layers have in a folder and its opaque successor has not."""
+    before = {entry.name for layer in layers if (layer / name).is_dir() for entry in (layer / name).iterdir()}
+    there = {entry.name for entry in path.iterdir()}
+    return {entry for entry in before - there if find(f"{name}/{entry}", layers)}
 
 
 def entries(folder: Path) -> Iterator[Path]:
@@ -57,6 +76,9 @@ def find(name: str, layers: Sequence[Path]) -> Path | None:
         path = layer / name
         if os.path.lexists(path):
             return None if is_whiteout(path) else path
+        above = [layer / parent for parent in Path(name).parents if os.path.lexists(layer / parent)]
+        if any(is_whiteout(parent) or is_opaque(parent) for parent in above):
+            return None
     return None
 
 

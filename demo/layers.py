@@ -4,8 +4,8 @@ A layer's folder is `CACHE/layers/KIND-RELEASE-KEY/`; it holds `tree/` (an overl
 name of this very build. A key is made of whatever went into the layer and of the id of the layer below, so a
 rebuilt base never gets an old top. Building happens in `.new-…` beside it and ends with one rename.
 
-Locks (flock on files in `CACHE/locks`): `build-NAME` exclusive while building; `NAME` shared while a root runs on the
-layer, exclusive while deleting it.
+Locks (flock on files in `CACHE/locks`): `build-NAME` exclusive while building; `NAME` shared by every process that
+asked for the layer, until it ends, and by every root that runs on it; exclusive while deleting it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ from typing import IO
 from demo.places import Release, cache
 
 KEPT = 2  # layers of one kind and release that stay: the current one and the one before (a branch switched back)
+
+HELD: dict[
+    Path, IO[bytes]
+] = {}  # shared locks of this process on what it asked for: nobody deletes what it may boot later
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,8 @@ def ensure(  # noqa: PLR0917 - each word of a layer's name, then how to make it
     name = f"{kind}-{release}-{key_of([*parts, *(lower.id for lower in stack)])}"
     layer = Layer(cache() / "layers" / name, stack)
     with exclusively(f"build-{name}", say=say):
+        if layer.folder not in HELD:
+            HELD[layer.folder] = hold([name])[0]
         if not layer.folder.exists():
             fill(layer, build, say)
     os.utime(layer.folder)

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ class User:
     """One of the demo's people, with everything needed to play them."""
 
     address: str
-    password: str
+    password: str = field(repr=False)
     level: int = 0
-    totp_secret: str | None = None
-    app_password: str | None = None
+    totp_secret: str | None = field(default=None, repr=False)
+    app_password: str | None = field(default=None, repr=False)
     fingerprint: str | None = None
 
 

@@ -28,6 +28,8 @@ def bring_up(folder: Path, release: Release, say: Say) -> Demo:
     run, client, outside = ([str(folder / name)] for name in ("host/run", "net/client/run", "net/hub/run"))
     provider = Provider(run, client, outside, folder / "sink")
     own, external, disposable = DOMAINS
+    users = make_people(provider)
+    alias = provider.outrider("alias", "new", users[0].address)
     demo = Demo(
         release=release,
         domain=own,
@@ -38,8 +40,8 @@ def bring_up(folder: Path, release: Release, say: Say) -> Demo:
         outside=outside,
         ca=str(ca),
         ports=json.loads((folder / "ports.json").read_text()),
-        users=make_people(provider),
-        aliases=[],
+        users=users,
+        aliases=[{name: alias[name] for name in ("address", "owner", "expires")}],
         mail_root=str(folder / "host/merged/var/vmail"),
         logs=[str(folder / "log/journal.log")],
         sink=str(folder / "sink"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from demo import layers
 from demo.bare import base
 from demo.commands import CommandFailed, call
 from demo.engine import ENGINES, installed
@@ -149,8 +150,10 @@ def test_frozen_layer_is_a_ground_to_stand_on(alone, tmp_path):
     again.up()
     assert again.run(["cat", "/etc/frozen"]).stdout == "frozen\n"
     assert again.run(["test", "-e", "/etc/hosts"], check=False).returncode == 1
+    again.run(["sh", "-c", "rm -r /etc/cron.d /etc/apt; mkdir /etc/apt"])
     again.run(["sh", "-c", "rm /etc/frozen; echo x >/etc/hosts; chmod 644 /etc/fstab; chown 1 /etc/passwd"])
     changes = again.changed_files()
+    assert changes["etc/apt/sources.list"] == changes["etc/cron.d"] == "deleted"
     wanted = {"etc/frozen": "deleted", "etc/hosts": "new", "etc/fstab": "mode", "etc/passwd": "owner"}
     assert {path: changes.get(path) for path in wanted} == wanted
 
@@ -183,7 +186,9 @@ def test_a_layer_that_failed_is_not_there(tmp_path, monkeypatch):
     built = ensure("trial", "12", ["a"], None, lambda tree: (tree / "whole").touch(), print)
     assert sorted(path.name for path in built.tree.iterdir()) == ["whole"]
     assert ensure("trial", "12", ["a"], None, fail, print).id == built.id
-    for part in "bc":
+    for folder in [folder for folder in layers.HELD if tmp_path in folder.parents]:
+        layers.HELD.pop(folder).close()  # as if this process had ended
+    for part in "bcd":
         ensure("trial", "12", [part], None, lambda tree: None, print)
-    assert len(list((tmp_path / "layers").iterdir())) == 2
+    assert len(list((tmp_path / "layers").iterdir())) == 3, "what this process asked for stays"
     assert not built.folder.exists()
