@@ -12,7 +12,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from demo.keyring import publish_new_key
 from demo.people import Codes
 from demo.provider import User
 from kit.hosts import Host
-from kit.programs import ENTRANCES, YES, Job, Told, login, outside
+from kit.programs import ENTRANCES, YES, Entrance, Job, Told, login, outside
 
 WATCHDOG_SECONDS = 40.0
 DAEMONS = {"authd": 9311, "policy": 9312, "hkpd": 9313}
@@ -89,16 +89,11 @@ def smtp_word(told: Told) -> str:
     return {2: "yes", 4: "later", 5: "no"}[int(told.answers[1][0]) // 100]
 
 
-def login_jobs(cast: Cast) -> dict[str, Job]:
-    jobs = {str(door): login(door, cast.plain.address, cast.plain.password) for door in ENTRANCES}
+def look(host: Host, cast: Cast, entrances: Iterable[Entrance] = tuple(ENTRANCES)) -> dict[str, str]:
+    """Logins at these entrances, recipients on port 25, a key."""
+    jobs: dict[str, Job] = {door: login(door, cast.plain.address, cast.plain.password) for door in entrances}
     jobs["app password"] = login("submission", cast.coded.address, cast.app_password)
     jobs["wrong password"] = login("imap", cast.plain.address, secrets.token_urlsafe(12))
-    return jobs
-
-
-def look(host: Host, cast: Cast) -> dict[str, str]:
-    """Logins at every entrance, recipients on port 25, a key."""
-    jobs = login_jobs(cast)
     recipients = {"port 25": cast.plain.address, "alias": cast.alias, "unknown": f"{new_sender()[:9]}@provider.example"}
     asked = [outside(["mail", new_sender()], ["rcpt", to]) for to in recipients.values()]
     with ThreadPoolExecutor(3) as pool:
@@ -114,6 +109,13 @@ def look(host: Host, cast: Cast) -> dict[str, str]:
 WELL = {**dict.fromkeys([*ENTRANCES, "app password", "port 25", "alias", "key"], "yes")}
 WELL |= {"wrong password": "no", "unknown": "no"}
 LATER = dict.fromkeys(WELL, "later")
+ANSWERED_BY_POLICY = ("port 25", "alias", "unknown")
+NO_LOGINS = LATER | {name: WELL[name] for name in (*ANSWERED_BY_POLICY, "key")}
+
+
+def healed(host: Host, cast: Cast) -> bool:
+    """All is well again; one login at each server tells it."""
+    return look(host, cast, ("imap", "smtps")).items() <= WELL.items()
 
 
 def fetch(host: Host, *urls: str) -> list[tuple[int, str]]:

@@ -72,9 +72,9 @@ class Moved:
 
 @pytest.fixture(scope="module")
 def moved(postgresql_host: Host, cluster: Cluster, suite: object) -> Moved:
-    extra = cluster.remote(HUB, NAME)  # nobody listens at the first
-    (first,) = postgresql_host.play(extra=extra).hosts.values()
-    (second,) = postgresql_host.play(extra=extra).hosts.values()
+    extra, roles = cluster.remote(HUB, NAME), f"--tags=outrider,{','.join(DAEMONS)}"  # nobody listens at the hub
+    (first,) = postgresql_host.play(roles, extra=extra).hosts.values()
+    (second,) = postgresql_host.play(roles, extra=extra).hosts.values()
     return Moved(postgresql_host, first, second, postgresql_host.demo(make_people(postgresql_host.provider)))
 
 

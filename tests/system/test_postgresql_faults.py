@@ -92,7 +92,7 @@ async def until(database: Database, there: str) -> None:
 async def test_a_killed_connection_costs_one_answer(database: Database, cluster: Cluster) -> None:
     other = open_database(cluster.url)
     sleeping = asyncio.ensure_future(database.one(int, "SELECT 1 FROM pg_sleep(1.5)"))
-    theirs = "FROM pg_stat_activity WHERE application_name = 'outrider' AND pid <> pg_backend_pid()"
+    theirs = "FROM pg_stat_activity WHERE datname = 'tests' AND pid <> pg_backend_pid()"
     await until(other, f"SELECT 1 {theirs} AND query LIKE '%pg_sleep(1.5)'")
     assert await other.one(int, f"SELECT count(pg_terminate_backend(pid)) {theirs}") == 1
     assert await down(sleeping, within=0)
@@ -192,14 +192,13 @@ async def test_four_migrate_at_once(database: Database, cluster: Cluster) -> Non
 
 
 async def test_dead_hosts_are_passed_by(cluster: Cluster) -> None:
-    """Two that accept connections and say nothing, one that nobody listens at."""
-    with contextlib.ExitStack() as stack:
-        silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(2)]
-        hosts = "".join(f"127.0.0.1:{port}," for port in silent) + "[::1]:1,"
-        one = open_database(cluster.url.replace("@", f"@{hosts}"))
+    """One that accepts connections and says nothing, one that nobody listens at, then the right one."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        dead = f"127.0.0.1:{silent.getsockname()[1]},[::1]:1,"
+        one = open_database(cluster.url.replace("@", f"@{dead}"))
         began = time.monotonic()
         assert await one.one(int, "SELECT 1") == 1
-        assert 2 * CONNECT_SECONDS <= time.monotonic() - began < DEADLINE_SECONDS
+        assert CONNECT_SECONDS <= time.monotonic() - began < CONNECT_SECONDS + SLACK_SECONDS
         began = time.monotonic()
         await warmed(one)  # the last good host comes first
         assert time.monotonic() - began < SLACK_SECONDS

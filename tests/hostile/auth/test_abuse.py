@@ -134,9 +134,7 @@ async def test_a_limited_refusal_takes_the_time_of_a_hash(house: House) -> None:
 async def test_what_was_queued_behind_failures_is_judged_by_what_they_were(house: House) -> None:
     """A hundred connections at once get no more guesses than one after the other, but for those under way."""
     house.hash.gate.clear()
-    tasks = [
-        asyncio.create_task(login(house, BOB, f"guess {number}", address=STRANGER)) for number in range(100)
-    ]
+    tasks = [asyncio.create_task(login(house, BOB, f"guess {number}", address=STRANGER)) for number in range(100)]
     await house.hash.begun(2)
     house.hash.gate.set()
     await asyncio.gather(*tasks)
