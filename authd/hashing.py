@@ -47,7 +47,7 @@ class Hashing:
         wait: float = WAIT_SECONDS,
         remembered: Remembered | None = None,
     ) -> None:
-        self._remembered = remembered or Remembered(time.monotonic)
+        self._remembered = Remembered(time.monotonic) if remembered is None else remembered
         threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hash")
         self._turns = Turns(threads)

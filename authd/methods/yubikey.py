@@ -41,16 +41,18 @@ def suffix(token: Token, field: str) -> int | None:
 def match(token: Token, code: str, now: int) -> Match | None:
     """The counters of this code, if it is this key's and above all that were accepted.
 
-    Checksum, private id and public id are all compared before anything is said, each in constant time.
+    What begins with another public id is not decrypted; checksum and private id are both compared before anything is
+    said. Each comparison takes constant time.
     """
     typed = modhex.read(code, token.keyboards)
     if token.secret is None or token.extra is None or typed is None or len(typed) != len(token.public_id) + BLOCK:
         return None
+    if not hmac.compare_digest(typed[:-BLOCK], token.public_id):
+        return None
     plain = decrypted(token.secret, modhex.decode(typed[-BLOCK:]))
     whole = hmac.compare_digest(crc(plain).to_bytes(2, "big"), RESIDUE.to_bytes(2, "big"))
     mine = hmac.compare_digest(plain[:PRIVATE_ID_BYTES], token.extra)
-    named = hmac.compare_digest(typed[:-BLOCK], token.public_id)
-    if not (whole & mine & named):
+    if not (whole & mine):
         return None
     step = counters(plain)
     return Match(token, step, 0) if step > token.last else None

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -40,6 +41,7 @@ from authd.store import Store
 from authd.upkeep import Upkeep
 from authd.userdb import Userdb
 from authd.validation import Validation
+from authd.verdict import Request, Verdict
 from kit.databases import NOW
 from kit.validation_server import ValidationServer
 from outrider.admin import Health
@@ -52,6 +54,7 @@ from outrider.sealed import new_key_line
 
 ALICE, BOB = "alice@provider.example", "bob@provider.example"
 PASSWORD = "correct horse battery staple"
+SERVED = frozenset({"imap", "pop3", "smtp", "sieve", "dav", "web"})
 
 
 class CheapHash:
@@ -171,6 +174,30 @@ class House:
             await self.enrolment.answer("level set", {"account": account, "level": level})
         await self.database.run("UPDATE token SET drift = 0")
         return int(added["token"])
+
+    async def ask(self, do: str, **named: object) -> dict[str, Any]:
+        """One question at the admin socket."""
+        return await self.desk.answer(do, dict(named))
+
+    async def token(self, account: str, kind: str, *, level: int = 4, **named: object) -> int:
+        """An active token with these secrets, as if imported."""
+        done = await self.ask("token import", account=account, kind=kind, level=level, **named)
+        assert done.get("state") == "active", done
+        return int(done["token"])
+
+    async def login(
+        self, user: str, field: str, service: str = "imap", *, address: str = "198.51.100.7", peer: str = ""
+    ) -> Verdict:
+        return await self.logins.judge(user, Request(service, SERVED, field, address, peer), lambda: True)
+
+    async def last(self, token: int) -> int:
+        """The last accepted step or counter of a token."""
+        return await self.database.one(int, "SELECT last FROM token WHERE id = :token", token=token) or 0
+
+    def later(self, seconds: float) -> None:
+        """Both clocks."""
+        self.now += seconds
+        self.ticks += seconds
 
     async def app_password(self, account: str, *scopes: str) -> str:
         added = await self.enrolment.answer("app-password add", {"account": account, "scopes": list(scopes)})
