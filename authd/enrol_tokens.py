@@ -114,8 +114,10 @@ class Tokens:
             case Outcome.GOOD:
                 assert answer.step is not None
                 return answer.step, 0
-            case Outcome.BAD | Outcome.REPLAYED:
+            case Outcome.BAD:
                 return None
+            case Outcome.REPLAYED:  # no guess: asked twice at once, or a code that was typed elsewhere before
+                raise Refused("the code was used before; press the key again")
             case _:
                 raise NotNow(f"the validation servers: {answer.outcome.value} ({answer.detail})")
 
