@@ -23,6 +23,7 @@ from outrider.directories.threads import Workers
 logger = logging.getLogger(__name__)
 
 SECONDS = 2.0  # for connecting, and for each answer: a login makes a search and a bind, and all is said within 8 s
+SILENT_SECONDS = 5.0  # a host whose kernel does not answer for so long is gone (tcp(7), TCP_USER_TIMEOUT)
 SEARCHES, BINDS = 4, 4  # connections; slapd answers a search in 0.3 ms
 PAGE = 500  # entries; Active Directory gives at most 1000 at once
 HITS = 3  # one is right, two are trouble, more need not be seen
@@ -130,6 +131,11 @@ class Connections:
         connection.set_option(ldap.OPT_NETWORK_TIMEOUT, SECONDS)
         connection.set_option(ldap.OPT_TIMEOUT, SECONDS)
         connection.set_option(ldap.OPT_REFERRALS, 0)  # no password goes to a host that a server names
+        # Neither limit holds in a TLS handshake: the kernel notices a host that has vanished.
+        connection.set_option(ldap.OPT_TCP_USER_TIMEOUT, int(SILENT_SECONDS * 1000))
+        connection.set_option(ldap.OPT_X_KEEPALIVE_IDLE, int(SILENT_SECONDS))
+        connection.set_option(ldap.OPT_X_KEEPALIVE_INTERVAL, int(SILENT_SECONDS))
+        connection.set_option(ldap.OPT_X_KEEPALIVE_PROBES, 2)
         if not self._server.uri.startswith("ldapi:"):
             if self._server.ca:
                 connection.set_option(ldap.OPT_X_TLS_CACERTFILE, self._server.ca)

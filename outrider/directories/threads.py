@@ -4,15 +4,20 @@ Each thread works on a connection of its own, which is opened when it is needed 
 failed is closed. One that had been kept and was found gone (the server was restarted) is replaced once, if that shows
 quickly: a second wait would be the caller's whole patience. One that was idle for long is not used again: firewalls
 forget connections without a word, and to notice that takes a whole time limit.
+
+A client may hang beyond its own time limits (libldap in a TLS handshake with a server that fell silent). Its caller is
+answered all the same; its thread comes back when the server does, and never keeps the process from ending, as those of
+concurrent.futures would.
 """
 
 import asyncio
+import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from outrider.db.verbs import DEADLINE_SECONDS, DatabaseDown
 
@@ -21,6 +26,26 @@ IDLE_SECONDS = 60.0  # firewalls forget after minutes
 
 Connection = TypeVar("Connection")
 Result = TypeVar("Result")
+
+
+@dataclass
+class Job(Generic[Connection]):
+    """What to do on a connection, and who waits for it."""
+
+    work: Callable[[Connection], Any]
+    loop: asyncio.AbstractEventLoop
+    answer: "asyncio.Future[Any]"
+    result: Any = None
+    error: BaseException | None = None
+
+    def settle(self) -> None:
+        """Hand over the outcome; who asked may have given up."""
+        if self.answer.done():
+            return
+        if self.error is not None:
+            self.answer.set_exception(self.error)
+        else:
+            self.answer.set_result(self.result)
 
 
 class Workers(Generic[Connection]):
@@ -40,12 +65,13 @@ class Workers(Generic[Connection]):
         deadline: float = DEADLINE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._name, self._connect, self._close = name, connect, close
+        self._name, self._threads, self._connect, self._close = name, threads, connect, close
         self._failures, self._gone, self._told = failures, gone, told
         self._deadline, self._clock = deadline, clock
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._free = asyncio.Semaphore(threads)
+        self._jobs: queue.SimpleQueue[Job[Connection] | None] = queue.SimpleQueue()
         self._idle: deque[tuple[Connection, float]] = deque()
+        self._started = 0
         self._closed = threading.Event()
 
     async def do(self, work: Callable[[Connection], Result]) -> Result:
@@ -53,19 +79,37 @@ class Workers(Generic[Connection]):
         try:
             async with asyncio.timeout(self._deadline):
                 await self._free.acquire()
-                done = asyncio.get_running_loop().run_in_executor(self._pool, self._one, work)
-                # The thread is free when its work is done, even if nobody waits for the outcome any more.
-                done.add_done_callback(self._release)
-                return await asyncio.shield(done)
+                loop = asyncio.get_running_loop()
+                job = Job(work, loop, loop.create_future())
+                self._start(job)
+                return await job.answer  # type: ignore[no-any-return]
         except TimeoutError:
             raise DatabaseDown(f"{self._name} does not answer in time") from None
         except self._failures as error:
             raise DatabaseDown(f"{self._name}: {self._told(error)}") from None
 
-    def _release(self, done: "asyncio.Future[Result] | Future[Result]") -> None:
+    def _start(self, job: Job[Connection]) -> None:
+        """Threads come when they are needed; whoever waits in the queue has a free one."""
+        if self._started < self._threads:
+            self._started += 1
+            threading.Thread(target=self._work_on, name=self._name, daemon=True).start()
+        self._jobs.put(job)
+
+    def _work_on(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job.result = self._one(job.work)
+            except BaseException as error:
+                job.error = error
+            try:
+                job.loop.call_soon_threadsafe(self._done, job)
+            except RuntimeError:  # the loop has ended, and with it everybody who waited
+                return
+
+    def _done(self, job: Job[Connection]) -> None:
+        """The thread is free when its work is done, even if nobody waits for the outcome any more."""
         self._free.release()
-        if not done.cancelled():
-            done.exception()  # seen: nobody may be left to look at it
+        job.settle()
 
     def _one(self, work: Callable[[Connection], Result]) -> Result:
         started = self._clock()
@@ -112,4 +156,5 @@ class Workers(Generic[Connection]):
         """Close what is idle; a thread that still works closes its own connection."""
         self._closed.set()
         self._taken()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for _ in range(self._started):
+            self._jobs.put(None)
