@@ -39,7 +39,8 @@ ORDER BY t.id
 # Compare and set: of all who hold the same code exactly one changes the row, in any number of processes. The drift
 # moves nowhere else. RFC 6238, 5.2: a second use must be refused.
 SPEND = """
-UPDATE token SET last = :step, drift = :drift, wrong = 0 WHERE id = :id AND state = 'active' AND last < :step
+UPDATE token SET last = :step, drift = :drift, wrong = 0
+WHERE id = :id AND state = 'active' AND last < :step AND locked IS NULL
 """
 RECOVER = "UPDATE recovery_code SET used_at = :now WHERE id = :id AND used_at IS NULL"
 TOUCH = {
