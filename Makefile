@@ -2,7 +2,7 @@
 RELEASE ?= 12
 PYTHON = /usr/bin/python3
 BIN = .venv/bin
-TOOLS = mmdebstrap systemd-container ca-certificates openssl iproute2 util-linux python3-venv python3-dev gcc gnupg debian-archive-keyring lua5.4 lua-socket
+TOOLS = mmdebstrap systemd-container ca-certificates openssl iproute2 util-linux python3-venv python3-dev gcc gnupg debian-archive-keyring lua5.4 lua-socket python3-ldap
 
 .PHONY: demo tour up down test bench soak root tools lock manual clean
 
