@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from authd.decide import Facts, Hash, Later, No, Request, Verdict, Yes, decide
+from authd.decide import Ask, Facts, Hash, Later, No, Recover, Request, Spend, Verdict, Yes, decide
 from authd.ending import Ending
 from authd.hashing import Hashing, Overload
 from authd.keys import Keys
+from authd.limits import Lane
 from authd.scrutiny import Scrutiny, Try
 from authd.store import Store
 from outrider.addresses import BadAddress, fold
@@ -56,9 +57,19 @@ class Logins:
 
         `wanted` tells whether anybody still waits: no code is spent for somebody who has gone.
         """
+        return await self._answered(self._judge(login, request, wanted))
+
+    async def look_on(self, login: str, request: Request) -> Verdict:
+        """What `judge` would say: nothing is spent, counted, remembered or written down, nobody is told.
+
+        Later, where only the validation servers of a token could know: they are not asked.
+        """
+        return await self._answered(self._look_on(login, request))
+
+    async def _answered(self, work: Awaitable[Verdict]) -> Verdict:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await self._judge(login, request, wanted)
+                return await work
         except TimeoutError:
             return Later("no verdict in time")
         except KeyTrouble as error:
@@ -90,6 +101,20 @@ class Logins:
         if account != NO_ACCOUNT:
             self._scrutiny.keep(account, request, verdict)
         return verdict
+
+    async def _look_on(self, login: str, request: Request) -> Verdict:
+        step = decide(request, await self._facts(folded(login), request), int(self._clock()))
+        if not isinstance(step, Hash):
+            return step
+        stored = self._directory.nobody() if step.stored is None else step.stored
+        right = await self._hashing.fits(stored, step.secret, lane=Lane.FAILED, lets_in=False)
+        match step.right if right else step.wrong:
+            case Spend(done=done) | Recover(done=done):
+                return done
+            case Ask():
+                return Later("only the validation servers know")
+            case end:
+                return end
 
     async def _work(self, tried: Try, wanted: Callable[[], bool]) -> Verdict:
         """One slow hash, unless the limits refuse: then the same answer after the same time."""

@@ -23,6 +23,7 @@ from authd.renewals import Renewals
 from authd.scrutiny import Scrutiny
 from authd.server import AdminFront, AuthClientFront, AuthMasterFront
 from authd.settings import AuthdSettings
+from authd.shadow import ShadowFront
 from authd.stock_store import StockStore
 from authd.store import Store
 from authd.upkeep import Upkeep
@@ -78,6 +79,8 @@ async def wire(configuration: Configuration, health: Health) -> Service:
     desk = Desk(operations.doings, enrolment)
     userdb, connections, open_ = Userdb(directory, own, health, time.time), Connections(), Open()
 
+    front = ShadowFront if own.mode == "shadow" else AuthClientFront
+
     async def drain() -> None:
         await open_.retire()
         await ledger.write()
@@ -85,7 +88,7 @@ async def wire(configuration: Configuration, health: Health) -> Service:
     return Service(
         listeners=own.listeners,
         protocols={
-            "auth-client": lambda listener: AuthClientFront(listener, logins, connections, open_, fronts),
+            "auth-client": lambda listener: front(listener, logins, connections, open_, fronts),
             "auth-master": lambda listener: AuthMasterFront(listener, userdb, connections, open_),
             "auth-admin": lambda listener: AdminFront(listener, desk, open_),
         },

@@ -75,9 +75,13 @@ class AuthClientFront(Front):
         self.flush()
 
     async def _answer(self, asked: Credentials) -> None:
+        if asked.context.observed:  # a Lua file in shadow mode, and we are not: nothing may be spent for it
+            logger.warning("listener=%s observed: authd is not in shadow mode", self._listener.name)
+            self.wire.fail(asked.id)
+            self.flush()
+            return
         begun = time.perf_counter()
-        address, peer = self._origin(asked.context)
-        request = Request(asked.context.service, self._offered, asked.password, address, peer)
+        request = self._request(asked)
         wanted: Callable[[], bool] = lambda: self.wire.waits(asked.id)  # noqa: E731
         verdict = await self._logins.judge(asked.user, request, wanted)
         note(request, verdict, time.perf_counter() - begun)
@@ -91,6 +95,10 @@ class AuthClientFront(Front):
             case Later():
                 self.wire.later(asked.id)
         self.flush()
+
+    def _request(self, asked: Credentials) -> Request:
+        address, peer = self._origin(asked.context)
+        return Request(asked.context.service, self._offered, asked.password, address, peer)
 
     def _origin(self, context: Context) -> tuple[str, str]:
         """Whose address was told, and whose connection it is; nothing where the listener's peer is not believed."""

@@ -12,6 +12,7 @@
 local LOGIN = "/run/outrider/auth-login"
 local MASTER = "/run/outrider/auth-master"
 local ANSWER_SECONDS = 9 -- authd answers within 8
+-- Shadow mode: outrider-shadow-yes.lua and -no.lua set the global SHADOW, which tells authd what was decided before.
 
 require "socket" -- ignores SIGPIPE, so that writing to a closed connection is an error and not the end
 local unix = require "socket.unix"
@@ -146,6 +147,7 @@ end
 
 local function login_line(number, request, password)
   local fields = { "AUTH", number, "PLAIN", "service=" .. service(request), "nologin" }
+  if SHADOW then fields[#fields + 1] = "observed=" .. SHADOW end
   if of(request, "secured") ~= "" then fields[#fields + 1] = "secured" end
   local addresses = { rip = "remote_ip", real_rip = "real_remote_ip", lip = "local_ip", session = "session" }
   for name, variable in pairs(addresses) do
@@ -163,7 +165,7 @@ function auth_password_verify(request, password)
   local answer = number and login:receive(number)
   if not answer then return auth.PASSDB_RESULT_INTERNAL_FAILURE, "authd does not answer" end
   local found = named(answer, 3)
-  if answer[1] == "OK" then
+  if answer[1] == "OK" and not SHADOW then
     return auth.PASSDB_RESULT_OK, { user = found.user, password = password }
   end
   -- Beside a failure 2.3 wants a text and 2.4 takes nothing but a text.

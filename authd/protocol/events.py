@@ -19,6 +19,8 @@ class Context:
     secured: bool = False
     nologin: bool = False
     """No REQUEST will follow on the master socket, so the answer need not be remembered."""
+    observed: str = ""
+    """`yes` or `no`: what somebody else has decided already; ours (outrider-auth.lua), not Dovecot's."""
 
     @classmethod
     def of(cls, named: dict[str, str]) -> Context:
@@ -30,6 +32,7 @@ class Context:
             session=named.get("session", ""),
             secured="secured" in named,
             nologin="nologin" in named,
+            observed=named.get("observed", ""),
         )
 
 

@@ -36,6 +36,7 @@ from authd.renewals import Renewals
 from authd.scrutiny import Scrutiny
 from authd.server import AdminFront, AuthClientFront, AuthMasterFront
 from authd.settings import AuthdSettings
+from authd.shadow import ShadowFront
 from authd.stock_store import StockStore
 from authd.store import Store
 from authd.upkeep import Upkeep
@@ -157,6 +158,7 @@ class House:
         self.userdb = Userdb(directory, self.settings, self.health, lambda: self.now)
         self.connections, self.open = Connections(), Open()
         self.secret = b""
+        self.shadow = False
 
     def code(self, steps: int = 0) -> str:
         """alice's code, `steps` away from now."""
@@ -207,7 +209,8 @@ class House:
         """What main.py makes for a connection to this listener."""
         match listener.protocol:
             case "auth-client":
-                return AuthClientFront(
+                made = ShadowFront if self.shadow else AuthClientFront
+                return made(
                     listener, self.logins, self.connections, self.open, Fronts(self.settings.trusted_fronts)
                 )
             case "auth-master":

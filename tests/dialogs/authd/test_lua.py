@@ -50,8 +50,8 @@ class Worker:
 
 
 @asynccontextmanager
-async def worker(tmp_path: Path, seconds: str = "9") -> AsyncIterator[Worker]:
-    text = SHIM.read_text()
+async def worker(tmp_path: Path, seconds: str = "9", first: str = "") -> AsyncIterator[Worker]:
+    text = f"{first}\n{SHIM.read_text()}"
     for old, new in (
         ('"/run/outrider/auth-login"', f'"{tmp_path}/login"'),
         ('"/run/outrider/auth-master"', f'"{tmp_path}/master"'),
@@ -198,3 +198,22 @@ async def test_a_list_that_breaks_off_is_an_error(tmp_path: Path) -> None:
     server = await asyncio.start_unix_server(Fake(b"LIST\t1\ta@b\nDONE\t1\tfail\n"), tmp_path / "master")
     async with server, worker(tmp_path) as ask:
         assert await ask("list") == "error"
+
+
+@pytest.mark.parametrize("observed", ["yes", "no"])
+async def test_in_shadow_mode_nobody_is_let_in_and_the_other_verdict_is_told(
+    house: House, tmp_path: Path, observed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    house.shadow = True
+    file = SHIM.with_name(f"outrider-shadow-{observed}.lua").read_text()
+    assert 'dofile("/etc/dovecot/outrider-auth.lua")' in file
+    setting = next(line for line in file.splitlines() if line.startswith("SHADOW"))
+    async with house.serving(login(tmp_path)), worker(tmp_path, first=setting) as call:
+        for password in (PASSWORD, "wrong"):
+            assert await call("verify", "2.4", "imap", BOB, password) == "passdb PASSWORD_MISMATCH|"
+    words = {"yes": "would-refuse", "no": "would-let-in"}
+    assert [line for line in caplog.messages if line.startswith("shadow=")] == [
+        f"shadow={words[observed]} service=imap rip=198.51.100.7 account="
+        + ("2 why='nothing-right'" if observed == "yes" else "2 why='password'")
+    ]
