@@ -29,10 +29,11 @@ from typing import Any, Protocol
 
 from outrider.addresses import BadAddress
 from outrider.db import Database, DatabaseDown, open_database
+from outrider.db.serving import password_of
 from outrider.directories import directory_maker
 from outrider.directory import Directory
 from outrider.people import Refused
-from outrider.settings import Configuration, CoreSettings, SettingsError, credential, read_configuration
+from outrider.settings import Configuration, CoreSettings, SettingsError, read_configuration
 
 DONE, NO, USAGE, LATER = 0, 1, 2, 75
 SYSTEM_USER = "outrider"  # owns the database; the daemons share its group
@@ -82,7 +83,7 @@ class Context:
         """The database; root becomes its owner first and stays so."""
         if self._database is None:
             core = self.core
-            password = credential(core.database_password).read_text().strip() if core.database_password else ""
+            password = password_of(core)
             self._make_directory = directory_maker(self.configuration)  # its password is for root's eyes, too
             become_owner(core.database)
             self._database = open_database(core.database, password)

@@ -6,6 +6,8 @@ failed goes to the end, so that the next attempt does not begin with waiting for
 """
 
 import asyncio
+import os
+import socket
 import ssl
 from typing import Any
 
@@ -90,11 +92,13 @@ def reason(error: Exception) -> str:
             return "no answer"
         case ssl.SSLCertVerificationError():
             return f"its certificate: {error.verify_message}"
+        case ssl.SSLError(reason=str(text)) | socket.gaierror(strerror=str(text)):
+            return text
+        case OSError(errno=int(number)):
+            return os.strerror(number)  # the loops word it differently
         case asyncpg.TargetServerAttributeNotMatched():
             return "accepts no writes"
-        case asyncpg.PostgresError():
+        case OSError() | asyncpg.PostgresError():
             return str(error)
-        case OSError(strerror=str(text)):
-            return text
         case _:
             return type(error).__name__

@@ -59,8 +59,12 @@ class ServingDatabase:
 
 def serving_database(core: CoreSettings) -> Database:
     """The database of [outrider] for a daemon; opens nothing yet. SettingsError if its password cannot be read."""
+    return ServingDatabase(open_database(core.database, password_of(core)))
+
+
+def password_of(core: CoreSettings) -> str:
+    """PostgreSQL's password out of its file, empty if none is named. SettingsError if it cannot be read."""
     try:
-        password = credential(core.database_password).read_text().strip() if core.database_password else ""
+        return credential(core.database_password).read_text().strip() if core.database_password else ""
     except OSError as error:
         raise SettingsError(f"[outrider] database_password: {error.strerror}") from None
-    return ServingDatabase(open_database(core.database, password))

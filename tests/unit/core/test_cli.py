@@ -97,6 +97,16 @@ def test_a_missing_configuration_is_status_2(run: Run, capsys: pytest.CaptureFix
     assert cli.main(["--config", "/nowhere.toml", "domain", "list"]) == 2
 
 
+def test_a_password_of_the_database_that_cannot_be_read_is_status_2(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with (tmp_path / "outrider.toml").open("a") as more:
+        more.write('database_password = "credential:none"\n')
+    told = "outrider: [outrider] database_password: No such file or directory\n"
+    assert run("domain", "list") == (2, told)
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [(Refused("no"), 1), (UsageError("how"), 2), (TryAgain("later"), 75), (DatabaseDown("away"), 75)],
