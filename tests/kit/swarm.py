@@ -34,7 +34,8 @@ def main() -> None:
     if order["together"]:
         parallel, start = len(jobs), fork.Barrier(len(jobs))
     with fork.Pool(min(parallel, len(jobs)), maxtasksperchild=1) as pool:
-        json.dump(pool.map(alone, jobs, chunksize=1), sys.stdout)
+        results = pool.map(alone, jobs, chunksize=1)
+    json.dump(results, sys.stdout)  # after the pool's end: it forks, and a child would print what is buffered again
 
 
 start: Any = None
