@@ -76,6 +76,8 @@ class Gathered:
     networks: dict[tuple[int, str], int] = field(default_factory=dict)
     notices: dict[tuple[int, str, str], int] = field(default_factory=dict)
     audit: dict[object, Audit] = field(default_factory=dict)
+    again: Times[object] = field(default_factory=Times)
+    """How often a row of `audit` happened once more."""
     refusals: Times[int] = field(default_factory=Times)
 
     def __bool__(self) -> bool:
@@ -96,8 +98,8 @@ class Gathered:
             yield seen(account, network, at)
         for (account, kind, subject), at in self.notices.items():
             yield notice(account, kind, subject, at)
-        for row in self.audit.values():
-            yield written(row)
+        for alike, row in self.audit.items():
+            yield written(replace(row, times=row.times + self.again[alike]))
 
     def over(self, account: int, guard: Guard, now: int) -> Guard:
         """The guard as it will be once this is written."""
@@ -169,6 +171,13 @@ class Ledger:
         if self._told.get((account, kind, subject)) != now // DAY_SECONDS:
             self._told.put((account, kind, subject), now // DAY_SECONDS)
             self._gathered.notices[account, kind, subject] = now
+
+    def again(self, alike: object) -> bool:
+        """Count one more of a row that is to be written (`Audit.alike`); False: there is none."""
+        if alike not in self._gathered.audit:
+            return not self._audit
+        self._gathered.again[alike] += 1
+        return True
 
     def audit(self, row: Audit) -> None:
         """One login of an account that exists."""

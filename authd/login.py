@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from authd.decide import Ask, Facts, Hash, Later, No, Recover, Request, Spend, Verdict, Yes, decide
 from authd.ending import Ending
 from authd.hashing import Hashing, Overload
+from authd.held import Held
 from authd.keys import Keys
 from authd.limits import Lane
 from authd.scrutiny import Scrutiny, Try
@@ -46,11 +47,21 @@ class Logins:
         default_level: int,
         health: Health,
         clock: Callable[[], float] = time.time,
+        held: Held | None = None,
     ) -> None:
         self._directory, self._store, self._keys, self._hashing = directory, store, keys, hashing
-        self._scrutiny, self._ending = scrutiny, ending
+        self._scrutiny, self._ending, self._held = scrutiny, ending, held or Held(lambda: None)
         self._unknown_schemes: set[str] = set()
         self._default_level, self._health, self._clock = default_level, health, clock
+
+    def at_once(self, login: str, request: Request) -> Yes | None:
+        """Yes, where it takes no hash, no look-up and no write; None: `judge` has to find out."""
+        facts = self._held.get(login, request)
+        step = decide(request, facts, int(self._clock())) if facts is not None else None
+        if not isinstance(step, Yes) or step.touch is not None:
+            return None
+        self._scrutiny.keep(step.person.account, request, step)
+        return step
 
     async def judge(self, login: str, request: Request, wanted: Callable[[], bool]) -> Verdict:
         """Yes, No or Later; never an exception, never after more than ANSWER_SECONDS.
@@ -88,8 +99,9 @@ class Logins:
             return Later("internal")
 
     async def _judge(self, login: str, request: Request, wanted: Callable[[], bool]) -> Verdict:
-        address = folded(login)
+        address, version = folded(login), self._held.now()
         facts = await self._facts(address, request)
+        self._held.put(login, request, facts, version)
         account = facts.person.account if facts.person else NO_ACCOUNT
         step = decide(request, facts, int(self._clock()))
         if isinstance(step, Hash):

@@ -14,6 +14,7 @@ from authd.front import Open
 from authd.granted import Connections
 from authd.guards import GuardStore
 from authd.hashing import Hashing
+from authd.held import Held
 from authd.keys import Keys
 from authd.ledger import Ledger
 from authd.login import Logins
@@ -26,6 +27,7 @@ from authd.settings import AuthdSettings
 from authd.shadow import ShadowFront
 from authd.stock_store import StockStore
 from authd.store import Store
+from authd.telling import Telling
 from authd.upkeep import Upkeep
 from authd.userdb import Userdb
 from authd.validation import open_validation
@@ -34,6 +36,7 @@ from outrider.admin import Health
 from outrider.daemon import Service, run
 from outrider.db.serving import serving_database
 from outrider.directories import open_directory
+from outrider.directory import SqlDirectory
 from outrider.renewal import renewed
 from outrider.settings import Configuration, CoreSettings
 
@@ -50,8 +53,17 @@ async def wire(configuration: Configuration, health: Health) -> Service:
     logged_in, validation = Store(database, keyboards=own.yubikey_keyboards), open_validation(own, health)
     cloud = Cloud(database, validation, time.time)
     ending = Ending(logged_in, cloud, Renewals(renewed(database)), clock=time.time)
+    held = Held(database.version if isinstance(directory, SqlDirectory) else lambda: None)
     logins = Logins(
-        directory, logged_in, keys, hashing, scrutiny, ending=ending, default_level=own.default_level, health=health
+        directory,
+        logged_in,
+        keys,
+        hashing,
+        scrutiny,
+        ending=ending,
+        default_level=own.default_level,
+        health=health,
+        held=held,
     )
     enrolment = Enrolment(
         directory,
@@ -78,17 +90,19 @@ async def wire(configuration: Configuration, health: Health) -> Service:
     )
     desk = Desk(operations.doings, enrolment)
     userdb, connections, open_ = Userdb(directory, own, health, time.time), Connections(), Open()
+    telling = Telling()
 
     front = ShadowFront if own.mode == "shadow" else AuthClientFront
 
     async def drain() -> None:
         await open_.retire()
+        telling.flush()
         await ledger.write()
 
     return Service(
         listeners=own.listeners,
         protocols={
-            "auth-client": lambda listener: front(listener, logins, connections, open_, fronts),
+            "auth-client": lambda listener: front(listener, logins, connections, open_, fronts, telling=telling),
             "auth-master": lambda listener: AuthMasterFront(listener, userdb, connections, open_),
             "auth-admin": lambda listener: AdminFront(listener, desk, open_),
         },

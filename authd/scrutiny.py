@@ -116,7 +116,9 @@ class Scrutiny:
             case Later(reason=text):
                 result, credential, why, kind = "later", "-", text, Class.NONE
         service = SERVICES.get(request.service, "-")
-        self._ledger.audit(Audit(account, self._now(), service, network or "-", credential, result, str(kind), why))
+        alike = (account, service, network or "-", credential, result, kind.value, why)
+        if not self._ledger.again(alike):
+            self._ledger.audit(Audit(account, self._now(), *alike[1:]))
 
     def standing(self, login: str) -> Standing:
         """What holds against an account now."""

@@ -8,31 +8,23 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable
 
-from prometheus_client import Counter, Histogram
-
-from authd.decide import SERVICES, Later, No, Request, Verdict, Yes
+from authd.decide import Later, No, Request, Verdict, Yes
 from authd.desk import Answers
 from authd.front import Front, Open
 from authd.granted import Connections, Granted
-from authd.limits import Class, class_of
 from authd.login import Logins
 from authd.origin import Fronts
 from authd.protocol.admin import AdminServer, Question
 from authd.protocol.client import AuthClientServer, Temporary
 from authd.protocol.events import Broken, Cancelled, Context, Credentials, Greeted
 from authd.protocol.master import AuthMasterServer, ListWanted, LoginWanted, PassWanted, UserWanted
+from authd.telling import Telling
 from authd.userdb import Userdb
 from outrider.addresses import TryLater
 from outrider.listeners import Listener
 
 logger = logging.getLogger(__name__)
-
-BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds: an app password, a hash, a full queue, the last moment."""
-LOGINS = Counter("authd_logins", "Judged logins, by the class of their failure.", ["service", "verdict", "class"])
-SECONDS = Histogram("authd_login_seconds", "From credentials to answer.", ["verdict"], buckets=BUCKETS)
 
 
 class AuthClientFront(Front):
@@ -41,7 +33,14 @@ class AuthClientFront(Front):
     _numbers = itertools.count(1)
 
     def __init__(
-        self, listener: Listener, logins: Logins, connections: Connections, open_: Open, fronts: Fronts
+        self,
+        listener: Listener,
+        logins: Logins,
+        connections: Connections,
+        open_: Open,
+        fronts: Fronts,
+        *,
+        telling: Telling | None = None,
     ) -> None:
         self.wire: AuthClientServer
         cookie = secrets.token_hex(16)
@@ -50,13 +49,14 @@ class AuthClientFront(Front):
         super().__init__(wire, open_)
         self._listener, self._logins, self._connections = listener, logins, connections
         self._offered, self._fronts = frozenset(listener.services), fronts
+        self._telling = telling or Telling()
         self._granted = Granted(cookie, time.monotonic)
 
     def data_received(self, data: bytes) -> None:
         for event in self.wire.feed(data):
             match event:
                 case Credentials():
-                    self.start(self._answer(event))
+                    self._judge(event)
                 case Greeted(cpid=cpid):
                     self._connections.add(cpid, self._granted)
                 case Cancelled(id=number):
@@ -74,27 +74,35 @@ class AuthClientFront(Front):
         self.wire.retire()
         self.flush()
 
-    async def _answer(self, asked: Credentials) -> None:
+    def _judge(self, asked: Credentials) -> None:
+        """At once if that can be; `flush` is left to the caller."""
         if asked.context.observed:  # a Lua file in shadow mode, and we are not: nothing may be spent for it
             logger.warning("listener=%s observed: authd is not in shadow mode", self._listener.name)
             self.wire.fail(asked.id)
-            self.flush()
             return
-        begun = time.perf_counter()
-        request = self._request(asked)
-        wanted: Callable[[], bool] = lambda: self.wire.waits(asked.id)  # noqa: E731
-        verdict = await self._logins.judge(asked.user, request, wanted)
-        note(request, verdict, time.perf_counter() - begun)
+        begun, request = time.perf_counter(), self._request(asked)
+        verdict = self._logins.at_once(asked.user, request)
+        if verdict is None:
+            self.start(self._answer(asked, request, begun))
+        else:
+            self._say(asked, request, verdict, begun)
+
+    async def _answer(self, asked: Credentials, request: Request, begun: float) -> None:
+        verdict = await self._logins.judge(asked.user, request, lambda: self.wire.waits(asked.id))
+        self._say(asked, request, verdict, begun)
+        self.flush()
+
+    def _say(self, asked: Credentials, request: Request, verdict: Verdict, begun: float) -> None:
+        self._telling.note(request, verdict, time.perf_counter() - begun)
         match verdict:
             case Yes(person=person):
-                if wanted() and not asked.context.nologin:
+                if not asked.context.nologin and self.wire.waits(asked.id):
                     self._granted.put(asked.id, person.address)
                 self.wire.succeed(asked.id, person.address)
             case No():
                 self.wire.fail(asked.id)
             case Later():
                 self.wire.later(asked.id)
-        self.flush()
 
     def _request(self, asked: Credentials) -> Request:
         address, peer = self._origin(asked.context)
@@ -105,28 +113,6 @@ class AuthClientFront(Front):
         if not self._listener.trust_rip:
             return "", ""
         return self._fronts.user(context.rip), context.real_rip or context.rip
-
-
-def note(request: Request, verdict: Verdict, seconds: float) -> None:
-    """One line per login, with no name and no secret: the account is a number of ours.
-
-    Ban tools read it (docs/authd.md, "Ban tools"): new fields come at the end, known ones keep their names and order.
-    """
-    service, address = SERVICES.get(request.service, "-"), request.address or "-"
-    kind = Class.NONE
-    match verdict:
-        case Yes(person=person, by=by):
-            word = "yes"
-            logger.info("login=yes service=%s rip=%s account=%d by=%r", service, address, person.account, by)
-        case No(why=why, account=account):
-            word, kind = "no", class_of(why)
-            line = "login=no service=%s rip=%s account=%s class=%s why=%s"
-            logger.info(line, service, address, account or "-", kind, why)
-        case Later(reason=reason):
-            word = "later"
-            logger.info("login=later service=%s rip=%s why=%r", service, address, reason)
-    LOGINS.labels(service, word, kind).inc()
-    SECONDS.labels(word).observe(seconds)
 
 
 class AuthMasterFront(Front):

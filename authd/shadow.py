@@ -44,7 +44,10 @@ def compared(observed: str, verdict: Verdict) -> Outcome:
 class ShadowFront(AuthClientFront):
     """A connection in shadow mode."""
 
-    async def _answer(self, asked: Credentials) -> None:
+    def _judge(self, asked: Credentials) -> None:
+        self.start(self._look_on(asked))
+
+    async def _look_on(self, asked: Credentials) -> None:
         """FAIL for what is observed. A question for a decision is told "later": here is none."""
         if asked.context.observed not in {"yes", "no"}:
             logger.warning("listener=%s shadow: asked for a decision, said later", self._listener.name)

@@ -18,7 +18,7 @@ RECHECK_SECONDS = 10.0  # one small read in so many seconds; so long an old daem
 
 
 class ServingDatabase:
-    """The six verbs of `inner`, with the schema checked."""
+    """The verbs of `inner`, with the schema checked."""
 
     def __init__(self, inner: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self.dialect = inner.dialect
@@ -48,6 +48,12 @@ class ServingDatabase:
 
     async def close(self) -> None:
         await self._inner.close()
+
+    def version(self) -> object | None:
+        """None while the schema has to be checked: then a verb must do it."""
+        if self._checked is None or self._clock() - self._checked >= RECHECK_SECONDS:
+            return None
+        return self._inner.version()
 
     async def _check(self) -> None:
         now = self._clock()

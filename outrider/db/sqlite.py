@@ -10,6 +10,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from outrider.db.verbs import DEADLINE_SECONDS, DatabaseDown, Row, Statement, Ta
 
 BUSY_MS = 1000  # another process's write may hold the lock that long; then "later", well before Dovecot's patience ends
 COMMIT_BATCH = 64  # writes that share one fdatasync; more would delay the first of them noticeably
+SEEN_SECONDS = 0.001  # the question costs 10 µs; sooner than that no other program can say that it has committed
 PAGE_BYTES = 8192  # a certificate of a few kB fits into one page
 
 Result = TypeVar("Result")
@@ -62,6 +64,8 @@ class SqliteDatabase:
         self._inode: tuple[int, int] | None = None
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
+        self._opened = 0
+        self._seen: tuple[float, int] = (0.0, 0)
 
     def create(self) -> None:
         """Make the file if it is missing: WAL (readers never wait for the writer), for the group of the daemons."""
@@ -95,6 +99,18 @@ class SqliteDatabase:
 
         return await self._write(work)
 
+    def version(self) -> tuple[int, int]:
+        """What this process has written is seen at once, what others have within SEEN_SECONDS."""
+        now = time.monotonic()
+        if now >= self._seen[0] or self._reader is None:
+            try:
+                # SQLite, PRAGMA data_version: another number after every commit by any other connection
+                (number,) = self._reading().execute("PRAGMA data_version").fetchone()
+            except sqlite3.Error as error:
+                raise translated(error) from None
+            self._seen = now + SEEN_SECONDS, number
+        return self._opened, self._seen[1]
+
     async def close(self) -> None:
         if self._writer is not None:
             self._jobs.put(None)
@@ -124,6 +140,7 @@ class SqliteDatabase:
             self._reader = connected(self.path)
             self._reader.execute("PRAGMA query_only = ON")
             self._inode = inode
+            self._opened += 1
         return self._reader
 
     async def _write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -138,6 +155,8 @@ class SqliteDatabase:
                 return await job.answer  # type: ignore[no-any-return]
         except TimeoutError:
             raise DatabaseDown("the write did not finish in time") from None
+        finally:
+            self._seen = 0.0, self._seen[1]  # asked anew, before anybody can hear of it
 
 
 def write_forever(path: str, jobs: "queue.SimpleQueue[Job | None]") -> None:

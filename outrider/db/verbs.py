@@ -35,7 +35,7 @@ class SchemaTrouble(DatabaseDown):
 
 
 class Database(Protocol):
-    """The six verbs; see the package's docstring."""
+    """The six verbs, and what tells that nothing has changed; see the package's docstring."""
 
     dialect: str  # "sqlite" or "postgresql"
 
@@ -45,6 +45,13 @@ class Database(Protocol):
     async def take(self, row: type[Row], sql: str, /, **values: Any) -> list[Row]: ...
     async def transaction(self, statements: Sequence[Statement]) -> list[int]: ...
     async def close(self) -> None: ...
+
+    def version(self) -> object | None:
+        """Something that is another after every commit, of whatever process; None where that is not known at once.
+
+        It may be asked before the read whose result it is to stand for, never after. DatabaseDown.
+        """
+        ...
 
 
 def maker(row: type[Row]) -> Callable[[Sequence[Any]], Row]:

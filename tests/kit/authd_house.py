@@ -210,9 +210,7 @@ class House:
         match listener.protocol:
             case "auth-client":
                 made = ShadowFront if self.shadow else AuthClientFront
-                return made(
-                    listener, self.logins, self.connections, self.open, Fronts(self.settings.trusted_fronts)
-                )
+                return made(listener, self.logins, self.connections, self.open, Fronts(self.settings.trusted_fronts))
             case "auth-master":
                 return AuthMasterFront(listener, self.userdb, self.connections, self.open)
             case _:

@@ -12,7 +12,7 @@ import pytest
 
 from authd.decide import Later, No, Request, Why, Yes
 from authd.methods import motp
-from authd.server import note
+from authd.telling import Telling
 from kit.authd_house import ALICE, BOB, PASSWORD, SERVED, House
 from kit.databases import NOW, POSTGRESQL
 from kit.validation_server import Yubikey
@@ -245,7 +245,7 @@ async def test_case_86_no_log_line_holds_a_secret_a_field_or_a_code(
                 for field in (secret, PASSWORD + secret, "WrongSecretOfHis" + secret):
                     for service in ("imap", "web"):
                         request = Request(service, SERVED, field, "198.51.100.7", "192.0.2.1")
-                        note(request, await house.logins.judge(user, request, lambda: True), 0.0)
+                        Telling().note(request, await house.logins.judge(user, request, lambda: True), 0.0)
                     house.later(61)
     for do in ("token confirm", "token resync", "token import", "factor set", "ticket end"):
         await house.ask(do, account=BOB, token=99, code=secrets[0], codes=secrets[:2], kind="motp", secret=pin, pin=pin)

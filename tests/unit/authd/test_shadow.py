@@ -45,7 +45,7 @@ async def asked(house: House, tmp_path: Path, *logins: tuple[str, str, str, dict
         async with asyncio.timeout(30):
             while len(answers) < len(logins):
                 answers += [event for event in peer.feed(await reader.read(4096)) if isinstance(event, Failure)]
-            looking_on = [task for task in asyncio.all_tasks() if "ShadowFront._answer" in repr(task.get_coro())]
+            looking_on = [task for task in asyncio.all_tasks() if "ShadowFront._look_on" in repr(task.get_coro())]
             await asyncio.gather(*looking_on)
         writer.close()
     return answers
