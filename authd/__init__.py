@@ -4,7 +4,7 @@
     Dovecot (Lua file) ──────────┼─> server ─> login ─> decide ───────┼── No    FAIL, the same for every reason
     web, DAV servers ────────────┘              │        (pure)       └── Later temp_fail, or the connection closes
                                                 │
-                               store (facts, spend a code) · hashing (one slow hash) · keys (sealed secrets)
+                               store (facts) · hashing (one slow hash) · ending (spend a code) · keys (sealed secrets)
 
     Dovecot (Lua file, lmtp) ──auth master──> server ─> userdb ─> outrider.addresses.resolve
     outrider token …, app-password … ──line JSON──> server ─> enrol ─> store
