@@ -28,8 +28,8 @@ from typing import TypeVar
 from authd.bounded import Bounded
 from authd.decide import Why
 
-NETWORK_BURST, NETWORK_SECONDS = 50.0, 6.0
-"""Failures of one network at once, then one in so many seconds: 14 000 a day over all accounts."""
+NETWORK_BURST, NETWORK_SECONDS = 200.0, 6.0
+"""Failures of one network at once (an office after a change of passwords), then one in so many seconds."""
 ACCOUNT_BURST, ACCOUNT_SECONDS = 100.0, 36.0
 """Failures of class A at one account, from all networks together: a hundred an hour."""
 PAIR_FREE, PAIR_LONGEST = 5, 60.0
