@@ -31,8 +31,8 @@ from authd.telling import Telling
 from authd.upkeep import Upkeep
 from authd.userdb import Userdb
 from authd.validation import open_validation
-from authd.watch import sweep, watch
-from outrider.admin import Health
+from authd.watch import look, sweep
+from outrider.admin import Health, watch
 from outrider.daemon import Service, run
 from outrider.db.serving import serving_database
 from outrider.directories import open_directory
@@ -108,7 +108,7 @@ async def wire(configuration: Configuration, health: Health) -> Service:
         },
         drain=drain,
         tasks=(
-            lambda: watch(database, keys, health),
+            lambda: watch(lambda: look(database, keys, health)),
             lambda: sweep((store, guards, audit, cloud), time.time),
             ledger.run,
         ),

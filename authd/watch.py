@@ -12,17 +12,8 @@ from outrider.admin import Health
 from outrider.db import Database, DatabaseDown
 from outrider.sealed import KeyTrouble
 
-WATCH_SECONDS = 3.0
-"""How long /healthz may be wrong when nobody logs in."""
 SWEEP_SECONDS = 3600.0
 """Old pending tokens are never offered before either; this only keeps the table small."""
-
-
-async def watch(database: Database, keys: Keys, health: Health) -> None:
-    """Says trouble and recovery, also while nobody asks."""
-    while True:
-        await look(database, keys, health)
-        await asyncio.sleep(WATCH_SECONDS)
 
 
 async def look(database: Database, keys: Keys, health: Health) -> None:

@@ -9,7 +9,7 @@ from hkpd.publishing import Publishing
 from hkpd.server import Conversation, Desk
 from hkpd.settings import HkpdSettings
 from hkpd.store import CertificateStore
-from outrider.admin import Health
+from outrider.admin import Health, watch
 from outrider.daemon import Service, run
 from outrider.db import DatabaseDown
 from outrider.db.serving import serving_database
@@ -44,6 +44,9 @@ async def wire(configuration: Configuration, health: Health) -> Service:
                 await store.forget_ended()
             await asyncio.sleep(FORGET_SECONDS)
 
+    async def watched() -> None:
+        await watch(desk.look)
+
     return Service(
         listeners=settings.listeners,
         protocols={
@@ -54,7 +57,7 @@ async def wire(configuration: Configuration, health: Health) -> Service:
             "hkpd-admin": lambda _: AdminConversation(publishing),
         },
         drain=drain,
-        tasks=(sweep, forget),
+        tasks=(sweep, forget, watched),
     )
 
 

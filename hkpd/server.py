@@ -10,6 +10,7 @@ reading an answer, and for doing nothing. outrider/house.py counts the connectio
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ import prometheus_client
 
 from hkpd.decide import answer
 from hkpd.protocol.answers import LATER, MALFORMED, Answer, rendered
+from hkpd.protocol.queries import ByAddress, Get, Query
 from hkpd.protocol.requests import Malformed, Request, RequestFeed
 from hkpd.protocol.routes import route
 from hkpd.store import CertificateStore
@@ -49,12 +51,24 @@ class Desk:
         if isinstance(query, Answer):
             return query
         try:
+            return answer(query, await self._find(query))
+        except DatabaseDown:
+            return LATER
+
+    async def look(self) -> None:
+        """Ask for the sake of /healthz."""
+        with suppress(DatabaseDown):
+            await self._find(Get(ByAddress("")))
+
+    async def _find(self, query: Query) -> bytes | None:
+        """What the store has; /healthz shows whether it answers."""
+        try:
             found = await self._store.find(query)
         except DatabaseDown as error:
             self._health.trouble("database", str(error))
-            return LATER
+            raise
         self._health.well("database")
-        return answer(query, found)
+        return found
 
 
 class Conversation(conversation.Conversation[Request | Malformed]):

@@ -6,6 +6,7 @@ address or login is ever a label.
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import httptools
@@ -14,6 +15,7 @@ import prometheus_client
 logger = logging.getLogger(__name__)
 
 REQUEST_LIMIT = 8192  # bytes; a scraper sends a few hundred
+WATCH_SECONDS = 3.0  # how long /healthz may be wrong while nobody asks the daemon anything
 
 
 class Health:
@@ -32,6 +34,13 @@ class Health:
         """It works again."""
         if self.problems.pop(key, None) is not None:
             logger.warning("recovered=%s", key)
+
+
+async def watch(look: Callable[[], Awaitable[object]]) -> None:
+    """Look for ever: a daemon that nobody asks would tell trouble long after its end, or none at all."""
+    while True:
+        await look()
+        await asyncio.sleep(WATCH_SECONDS)
 
 
 class AdminProtocol(asyncio.Protocol):

@@ -82,6 +82,10 @@ class Facts:
             return "-"
         return str(person.account) if person is not None else "-"
 
+    async def look(self) -> None:
+        """Ask for the sake of /healthz: a name that is nobody's (RFC 6761, 6.4)."""
+        await self.domain("watch.invalid")
+
     def late(self) -> None:
         """Note that the directory did not answer within the deadline."""
         self._health.trouble(DIRECTORY, "the directory did not answer in time")

@@ -2,7 +2,7 @@
 
 import time
 
-from outrider.admin import Health
+from outrider.admin import Health, watch
 from outrider.daemon import Service, run
 from outrider.db.serving import serving_database
 from outrider.directories import open_directory
@@ -28,6 +28,9 @@ async def wire(configuration: Configuration, health: Health) -> Service:
         await house.drain()
         await database.close()
 
+    async def watched() -> None:
+        await watch(facts.look)
+
     return Service(
         listeners=settings.listeners,
         protocols={
@@ -35,6 +38,7 @@ async def wire(configuration: Configuration, health: Health) -> Service:
             "socketmap": lambda _: Conversation(LookupReader(), socketmap, house),
         },
         drain=drain,
+        tasks=(watched,),
     )
 
 

@@ -108,6 +108,16 @@ async def test_without_a_database_later_is_the_answer_and_health_says_so():
     assert place.health.problems == {}
 
 
+async def test_health_is_told_while_nobody_asks():
+    store = Store(DatabaseDown("locked"))
+    place = Place(store)
+    await place.desk.look()
+    assert place.health.problems == {"database": "locked"}
+    store.found = None
+    await place.desk.look()
+    assert place.health.problems == {}
+
+
 async def test_a_fault_of_ours_is_later_and_is_logged_without_what_was_asked(caplog):
     with caplog.at_level(logging.DEBUG):
         _, sent = await asked(GET + GET, Place(Store(RuntimeError("secret"))), count=2)

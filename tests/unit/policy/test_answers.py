@@ -34,6 +34,7 @@ class Clock:
 class World:
     """The desks with two accounts, alice's disposable and permanent alias, and the clock."""
 
+    facts: Facts
     delegation: DelegationDesk
     socketmap: SocketmapDesk
     health: Health
@@ -70,7 +71,9 @@ async def world(database: Database, directory: SqlDirectory, people: People) -> 
     health, clock = Health(), Clock()
     facts = Facts(directory, health, clock)
     opaque = f"{alice.opaque}@b.provider.example"
-    return World(DelegationDesk(facts), SocketmapDesk(facts), health, clock, store, people, disposable.address, opaque)
+    return World(
+        facts, DelegationDesk(facts), SocketmapDesk(facts), health, clock, store, people, disposable.address, opaque
+    )
 
 
 def count(name: str, **labels: str) -> float:
@@ -272,7 +275,7 @@ async def test_database_away_is_later_for_everybody_and_said_once(
 ) -> None:
     facts = Facts(Broken(), world.health, world.clock)
     away = World(
-        DelegationDesk(facts), SocketmapDesk(facts), world.health, world.clock, world.store, world.people, "", ""
+        facts, DelegationDesk(facts), SocketmapDesk(facts), world.health, world.clock, world.store, world.people, "", ""
     )
     for _ in range(3):
         assert (await away.action(ALICE)).startswith("451 4.3.0 ")
@@ -285,6 +288,13 @@ async def test_database_away_is_later_for_everybody_and_said_once(
     assert list(world.health.problems) == ["directory"]
     assert caplog.text.count("trouble=directory") == 1
     await world.reply("domains", "provider.example")
+    assert world.health.problems == {}
+
+
+async def test_health_is_told_while_nobody_asks(world: World) -> None:
+    await Facts(Broken(), world.health, world.clock).look()
+    assert list(world.health.problems) == ["directory"]
+    await world.facts.look()
     assert world.health.problems == {}
 
 
