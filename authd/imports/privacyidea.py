@@ -51,7 +51,8 @@ def yubikey(place: str, public_id: str, private_id: str, aes_key: str, serial: s
 
 def oath(place: str, columns: list[str]) -> Imported:
     account = holder(columns[-1])
-    serial, key, *rest = columns[:-1] if account else columns + [""] * (2 - len(columns))
+    told = columns[:-1] if account else columns
+    serial, key, *rest = told + [""] * (2 - len(told))
     kind = (rest[0].lower() if rest else "") or "hotp"
     if not _HEX.match(key) or kind not in ("hotp", "totp"):
         raise BadFile(f"{place}: expected serial, hex key, and hotp or totp")

@@ -231,7 +231,17 @@ def test_the_logs_of_yubicos_tool(line: str, label: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["S1", "S1,xyz", "S1,00,ocra", "S1,00,totp,six", "Static Password,1,1,,x,0e8e,,,0", "508326,,,9e2f,,2013,"]
+    "line",
+    [
+        "S1",
+        "@",
+        "S1,@",
+        "S1,xyz",
+        "S1,00,ocra",
+        "S1,00,totp,six",
+        "Static Password,1,1,,x,0e8e,,,0",
+        "508326,,,9e2f,,2013,",
+    ],
 )
 def test_what_is_no_line_of_privacyidea(line: str) -> None:
     with pytest.raises(BadFile, match="line 1"):
