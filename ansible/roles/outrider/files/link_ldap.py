@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 site = Path(sys.argv[1]) / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
-for module in ("ldap", "_ldap", "pyasn1", "pyasn1_modules"):
+for module in ("ldap", "_ldap", "ldapurl", "ldif", "pyasn1", "pyasn1_modules"):
     found = find_spec(module)
     if found is None or found.origin is None:
         sys.exit(f"{module}: not installed")
