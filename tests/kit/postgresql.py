@@ -13,6 +13,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -97,7 +98,7 @@ def set_up(version: str) -> str:
 
 
 class Cluster:
-    """A running cluster: stop, start, freeze, thaw."""
+    """A running cluster: stop it, start it, freeze it."""
 
     def __init__(self, folder: Path, layer: Layer, netns: Path, release: Release) -> None:
         self.unit = f"postgresql@{VERSIONS[release]}-main.service"
@@ -132,12 +133,14 @@ class Cluster:
     def start(self) -> None:
         self.run("systemctl", "start", self.unit)
 
-    def freeze(self) -> None:
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
         """None of its processes runs on: the kernel still accepts connections, and nobody answers."""
         self.run("systemctl", "kill", "--signal=STOP", self.unit)
-
-    def thaw(self) -> None:
-        self.run("systemctl", "kill", "--signal=CONT", self.unit)
+        try:
+            yield
+        finally:
+            self.run("systemctl", "kill", "--signal=CONT", self.unit)
 
     def close(self) -> None:
         self.root.down()

@@ -48,7 +48,7 @@ sys.stdin.read()
 @pytest.fixture(scope="module")
 def suite(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator["subprocess.Popen[str]"]:
     """The tests that use a database, on the cluster; they run while the playbook does."""
-    folders = [str(CHECKOUT / "tests" / name) for name in ("unit", "dialogs", "hostile")]
+    folders = [str(CHECKOUT / "tests" / name) for name in ("unit", "dialogs", "hostile/auth")]
     options = ["-q", "-k", "postgresql", "-p", "no:cacheprovider", "--rootdir", str(CHECKOUT)]
     running = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-c", str(CHECKOUT / "pyproject.toml"), *options, *folders],
@@ -204,11 +204,8 @@ def test_a_stopped_database_is_later_for_everybody_and_its_return_is_noticed(mov
 
 def test_a_frozen_database_keeps_nobody_waiting(moved: Moved, cluster: Cluster) -> None:
     before = pids(moved.host)
-    cluster.freeze()
-    try:
+    with cluster.frozen():
         seen, waited = faces(moved)
-    finally:
-        cluster.thaw()
     nobody_is_told_no(seen)
     assert waited < CONVERSATION_SECONDS
     everything_works(moved)

@@ -1,13 +1,12 @@
 """The six verbs on PostgreSQL when something is wrong with it: silence, loss, locks, cancelled callers, other hosts."""
 
 import asyncio
-import contextlib
 import gc
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -34,15 +33,6 @@ async def database(cluster: Cluster) -> AsyncIterator[Database]:
     await one.close()
 
 
-@contextlib.contextmanager
-def frozen(cluster: Cluster) -> Iterator[None]:
-    cluster.freeze()
-    try:
-        yield
-    finally:
-        cluster.thaw()
-
-
 def warmed(database: Database) -> "asyncio.Future[list[int | None]]":
     """Fills the pool: each of its connections is in use at once."""
     return asyncio.gather(*(database.one(int, "SELECT 1 FROM pg_sleep(0.05)") for _ in range(POOL_CONNECTIONS)))
@@ -60,7 +50,7 @@ async def down(work: object, *, within: float) -> str:
 async def test_nobody_waits_longer_than_the_deadline_for_a_frozen_server(database: Database, cluster: Cluster) -> None:
     await warmed(database)
     twice = [(ADD, {"name": "a.example"}), (ADD, {"name": "b.example"})]
-    with frozen(cluster):
+    with cluster.frozen():
         calls = []
         for _ in range(5):
             calls += [database.one(int, "SELECT 1"), database.run(ADD, name="c.example"), database.transaction(twice)]

@@ -212,8 +212,11 @@ async def test_in_shadow_mode_nobody_is_let_in_and_the_other_verdict_is_told(
     async with house.serving(login(tmp_path)), worker(tmp_path, first=setting) as call:
         for password in (PASSWORD, "wrong"):
             assert await call("verify", "2.4", "imap", BOB, password) == "passdb PASSWORD_MISMATCH|"
+        async with asyncio.timeout(5):  # a watchdog: it is looked at after the answer
+            while not (told := [line for line in caplog.messages if line.startswith("shadow=")]):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
     words = {"yes": "would-refuse", "no": "would-let-in"}
-    assert [line for line in caplog.messages if line.startswith("shadow=")] == [
+    assert told == [
         f"shadow={words[observed]} service=imap rip=198.51.100.7 account="
         + ("2 why='nothing-right'" if observed == "yes" else "2 why='password'")
     ]
