@@ -1,4 +1,4 @@
-"""Guessing, and what it must not do to the owner: cases 61, 62 and 67 to 72, and 80. Times are the injected clocks'."""
+"""Guessing, and what it must not do to the owner: cases 61, 62, 67 to 72, 80, 81. Times are the injected clocks'."""
 
 import asyncio
 
@@ -8,6 +8,7 @@ from authd.decide import Later, No, Request, Verdict, Why, Yes
 from authd.guards import CLOSE_AFTER, LOCK_AFTER, NOTICE_AFTER
 from authd.limits import ACCOUNT_BURST, CODES_FREE, NETWORK_BURST, PAIR_FREE
 from kit.authd_house import ALICE, BOB, PASSWORD, House
+from outrider.check import findings
 
 ALL = frozenset({"imap", "pop3", "smtp", "sieve", "dav", "web"})
 OWNER, STRANGER = "198.51.100.7", "203.0.113.9"
@@ -333,3 +334,10 @@ async def test_case_80_nothing_of_a_code_is_remembered(house: House) -> None:
     assert isinstance(await login(house, ALICE, field, "imap"), Yes)
     for service, address in (("imap", OWNER), ("submission", OWNER), ("imap", STRANGER)):
         assert isinstance(await login(house, ALICE, field, service, address), No)
+
+
+@pytest.mark.parametrize(("size", "fine"), [("0", True), ("0 B", True), ("10 M", False), ("1k", False)])
+def test_case_81_dovecots_cache_of_logins_is_found_by_check(size: str, fine: bool) -> None:
+    """It accepts a used code again, without asking: authd cannot see that, `outrider check` does."""
+    found = findings("", "", f"auth_cache_size = {size}\n")
+    assert next(one.fine for one in found if one.name == "no cache of logins") is fine
