@@ -16,7 +16,7 @@ that only somebody else can verify is asked about last, when the secret was righ
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from authd.methods import KINDS, NAMES, REMOTE, Token, recovery
@@ -178,8 +178,11 @@ def with_code(request: Request, person: Person, facts: Facts, *, service: str, n
         return Later("a token of the account cannot be opened")
     if not shaped:
         return in_vain(request, nothing)
-    # The hash tells only a secret's holder's failure from a stranger's; it lets nobody in.
-    return Hash(field[: -len(shaped[0][1])], stored, No(Why.SECRET_ONLY, person.account), nothing)
+    # The hash tells only a secret's holder's failure from a stranger's; it lets nobody in. A code that was good just
+    # now is no guess: a program has sent it over several connections at once.
+    spent = any(was_good(token, code, now) for token, code in shaped if token is not None)
+    why = Why.SPENT if spent else Why.SECRET_ONLY
+    return Hash(field[: -len(shaped[0][1])], stored, No(why, person.account), nothing)
 
 
 def codes(field: str, facts: Facts, service: str) -> Iterator[tuple[Token | None, str]]:
@@ -201,6 +204,12 @@ def hit_of(token: Token, code: str, person: Person, now: int) -> Hit | None:
         return Ask(token, otp, done, No(Why.SECRET_ONLY, person.account), lost) if otp is not None else None
     match = KINDS[token.kind].match(token, code, now)
     return Spend(match, done, lost) if match is not None else None
+
+
+def was_good(token: Token, code: str, now: int) -> bool:
+    """Whether this is the code that was accepted last, or one of the two before it."""
+    method = KINDS.get(token.kind)
+    return method is not None and method.match(replace(token, last=token.last - 3), code, now) is not None
 
 
 def recovered(facts: Facts, person: Person) -> Hit | None:

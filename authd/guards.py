@@ -142,7 +142,7 @@ def guarded(step: Hash, guard: Guard, now: int) -> Hash:
     if token_of(step) in guard.locked:
         return replace(step, right=No(Why.LOCKED, step.wrong.account))
     match step.right:
-        case Spend() | Ask() | No(Why.SECRET_ONLY) if guard.counts(fingerprint(step.stored), now).closed:
+        case Spend() | Ask() | No(Why.SECRET_ONLY | Why.SPENT) if guard.counts(fingerprint(step.stored), now).closed:
             return replace(step, right=No(Why.CODES_CLOSED, step.wrong.account))
     return step
 

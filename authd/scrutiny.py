@@ -20,7 +20,7 @@ from authd.ledger import Ledger
 from authd.limits import Attempt, Class, Lane, Limits, Refusal, Standing, class_of, digest
 from authd.origin import network_of
 
-WITH_CODE = frozenset({Why.SECRET_ONLY, Why.LOCKED, Why.CODES_CLOSED})
+WITH_CODE = frozenset({Why.SECRET_ONLY, Why.SPENT, Why.LOCKED, Why.CODES_CLOSED})
 TOO_MANY = "too many failures at this account"
 
 
@@ -96,9 +96,10 @@ class Scrutiny:
                 token, guard = token_of(tried.plain), self._ledger.over(tried.account, tried.guard)
                 if token is not None and (guard.wrong.get(token) or guard.codes.in_a_row):
                     self._ledger.right(tried.account, token)
+            case No(why=Why.SPENT):
+                return  # one code sent twice: no guess
             case No(why=why):
-                kind = Class.NONE if why is Why.SPENT else class_of(why)  # a lost race is no guess
-                if self.limits.failed(tried.attempt, kind, self._monotonic()):
+                if self.limits.failed(tried.attempt, class_of(why), self._monotonic()):
                     self._count(tried, why)
                 self._tell(tried, why)
             case Later():

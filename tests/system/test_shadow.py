@@ -11,7 +11,10 @@ from kit.programs import Told, login
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 GENERATION = {"12": "2.3", "13": "2.4"}
 # What serves today: whoever knows this password is who he says.
-TODAY = {"12": "  driver = static\n  args = password=today", "13": "  driver = static\n  passdb_static_password = today"}
+TODAY = {
+    "12": "  driver = static\n  args = password=today",
+    "13": "  driver = static\n  passdb_static_password = today",
+}
 WATCHDOG = 30.0  # seconds
 
 

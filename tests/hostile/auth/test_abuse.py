@@ -264,6 +264,23 @@ async def test_case_70_counts_outlive_the_process(house: House) -> None:
     again.hashing.close()
 
 
+async def test_case_70_a_program_that_sends_one_code_over_eight_connections_closes_nothing(house: House) -> None:
+    """Also where another process has let it in: what was good a moment ago is no guess."""
+    other = House(house.database, house.directory, house.key)
+    other.hashing.typical = 0.0
+    for _ in range(CLOSE_AFTER + 1):
+        later(house, 30)
+        other.now, other.ticks = house.now, house.ticks
+        field = PASSWORD + house.code()
+        tries = [login(one, ALICE, field, "imap") for one in (house, other) for _ in range(4)]
+        assert isinstance(await tries.pop(0), Yes)
+        assert {type(verdict) for verdict in await asyncio.gather(*tries)} == {No}
+    await house.ledger.write()
+    await other.ledger.write()
+    assert await house.database.one(int, "SELECT COUNT(*) FROM account_guard WHERE total > 0") == 0
+    other.hashing.close()
+
+
 # 72: no success of another credential takes anything back -------------------------------------------------------
 
 

@@ -188,7 +188,7 @@ def test_a_wrong_password_with_a_right_code_spends_nothing() -> None:
 
 
 def test_a_code_that_was_used_is_a_wrong_code() -> None:
-    assert login(PASSWORD + code(), facts(4, replace(TOKEN, last=STEP)))[0] == No(Why.SECRET_ONLY, 7)
+    assert login(PASSWORD + code(), facts(4, replace(TOKEN, last=STEP)))[0] == No(Why.SPENT, 7)
 
 
 @pytest.mark.parametrize("tail", ["\n", " ", "\u200b", "１２３４５６"])

@@ -29,7 +29,7 @@ async def test_password_and_code_let_in_once(house: House) -> None:
     assert isinstance(verdict, Yes)
     assert verdict.person.address == ALICE
     assert await last(house) == NOW // 30
-    assert await login(house, ALICE, field) == No(Why.SECRET_ONLY, verdict.person.account)
+    assert await login(house, ALICE, field) == No(Why.SPENT, verdict.person.account)
 
 
 async def test_one_code_from_eight_connections_lets_in_exactly_once(house: House) -> None:
