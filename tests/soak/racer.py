@@ -3,8 +3,8 @@
     python racer.py DATABASE FOLDER WORKERS
 
 FOLDER holds `auth.key`. For each line `NOW FIELD` on standard input so many logins of alice race with that field at
-that time; one line comes back, how they ended: `yes no later`. The hash is cheap and limits of guessing are off: only
-what spends a code is under load.
+that time; one line comes back, how they ended: `yes no later`. The hash is cheap, so that what spends a code is under
+load. The limits of guessing are on: a code that another one has used a moment ago is no guess.
 """
 
 import asyncio

@@ -43,6 +43,7 @@ class Racer:
 
     def close(self) -> int:
         self.asks.close()
+        self.says.close()
         return self.process.wait(60)
 
 
