@@ -1,7 +1,7 @@
 """An operator's directories in a root of their own: slapd, MariaDB, PostgreSQL; PostfixAdmin's and ISPmail's tables.
 
 directories       running on the bridge of `directory_host`, for the whole session
-directory_host    a host that still has its people in Outrider's own tables
+directory_host    a host that the playbook has switched to LDAP
 
 The layer `directories` holds Debian's servers, and PostfixAdmin's own scripts, which made its tables in both servers
 and in a SQLite file. Its own command line made the people, with the hashes that it makes.
@@ -9,21 +9,26 @@ and in a SQLite file. Its own command line made the people, with the hashes that
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from demo.authority import authority
 from demo.bare import in_chroot, packages_layer
 from demo.layers import Layer, ensure
 from demo.names import six
 from demo.namespaces import Namespace
 from demo.places import Release
+from demo.play import play, variables
 from demo.probe import choose_engine
 from demo.root import Root
 from demo.stages import converged
+from demo.world import World
 from kit import slapd
 from kit.hosts import Host
 from kit.needs import need_root
@@ -246,16 +251,55 @@ class Directories:
 
 
 HOST_RELEASE: Release = "13" if "13" in WANTED else WANTED[-1]  # one suffices for what is not a package of Debian's
+TAGS = ("--tags", "outrider,authd,policy,hkpd")  # the roles that read the variables of a directory
+LDAP = {
+    "kind": "ldap",
+    "preset": "qmail",
+    "uri": f"ldaps://{NAME}",
+    "base": "ou=people,dc=qmail",
+    "bind_dn": f"{slapd.SEARCHER},dc=qmail",
+    "nobody_dn": "uid=nobody,ou=people,dc=qmail",
+}
+
+
+def switched(settings: Mapping[str, object], authorities: Path) -> dict[str, object]:
+    """The playbook's variables of an operator who has this directory."""
+    return {
+        "outrider_directory": dict(settings),
+        "outrider_directory_password": PASSWORD,
+        "outrider_directory_authorities": str(authorities),
+    }
+
+
+def host_layer(servers: Layer) -> Layer:
+    """A converged host that the playbook has switched to LDAP; nobody has to answer for that."""
+    ground = converged(HOST_RELEASE, print)
+    papers = servers.tree / "etc/ldap/cert.pem"
+    chosen = {**variables(HOST_RELEASE, print), **switched(LDAP, papers)}
+
+    def build(tree: Path) -> None:
+        world = World(tree.parent / "world", ground, print, authority=authority().ca)
+        try:
+            world.up()
+            play(tree.parent / "ansible", {"host": world.root.run_script}, chosen, print, options=TAGS)
+            world.root.freeze(tree)
+        finally:
+            world.close()
+            shutil.rmtree(world.folder)
+
+    key = [json.dumps(chosen, sort_keys=True), papers.read_text(), *TAGS]
+    return ensure("on-ldap", HOST_RELEASE, key, ground, build, print)
 
 
 @pytest.fixture(scope="session")
 def directory_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """A converged host whose name server knows the directories' name."""
+    """A host with its people in LDAP, whose name server knows the directories' name."""
     need_root()
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(directories_layer)
-        layer = converged(HOST_RELEASE, print)
-    made = Host(HOST_RELEASE, tmp_path_factory.mktemp("directory-"), layer)
+        ground = pool.submit(converged, HOST_RELEASE, print)
+        servers = directories_layer()
+        ground.result()
+    made = Host(HOST_RELEASE, tmp_path_factory.mktemp("directory-"), host_layer(servers))
     made.dns.add("provider.example", f"people A {ADDRESS}\npeople AAAA {six(ADDRESS)}")
     yield made
     made.close()

@@ -6,18 +6,20 @@ What a preset reads of each schema is asked of the sources themselves, inside th
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kit import slapd
-from kit.directories import ADDRESS, NAME, PASSWORD, SECRET, SQLITE, Directories
+from kit.directories import ADDRESS, LDAP, NAME, PASSWORD, SECRET, SQLITE, Directories, switched
 from kit.hosts import Host
 from kit.programs import login, outside, submission
 
 PROBE = Path(__file__).parents[1] / "kit" / "directory_probe.py"
-TAGS = ("--tags", "outrider,authd,policy,hkpd")  # the roles that read the variables of a directory
+# Password, authorities and units stay what they were.
+CHANGED = ("--tags", "outrider", "--start-at-task", "Write the configuration file")
 CA = "/etc/outrider/tls/directory.pem"
 READY_SECONDS = 15.0  # watchdog: a server that runs again answers at once
 UNAVAILABLE = "[UNAVAILABLE]"  # IMAP's word for "later" (RFC 5530)
@@ -40,32 +42,18 @@ ALICE, BOB, CAROL = at("alice"), at("bob"), at("carol", "customer.example")
 
 def ldap(preset: str, **more: Any) -> Variables:
     suffix = SUFFIXES[preset]
-    return {
-        "kind": "ldap",
-        "preset": preset,
-        "uri": f"ldaps://{NAME}",
-        "base": f"ou=people,{suffix}",
-        "bind_dn": f"{slapd.SEARCHER},{suffix}",
-        "nobody_dn": f"uid=nobody,ou=people,{suffix}",
-        **more,
-    }
+    named = {"bind_dn": f"{slapd.SEARCHER},{suffix}", "nobody_dn": f"uid=nobody,ou=people,{suffix}"}
+    return {**LDAP, "preset": preset, "base": f"ou=people,{suffix}", **named, **more}
 
 
 def sql(database: str, preset: str) -> Variables:
     return {"kind": "foreign", "preset": preset, "database": database}
 
 
-def switch(host: Host, directories: Directories, settings: Variables) -> None:
-    """The playbook, with the variables of an operator who has this directory."""
-    variables: Variables = {"outrider_directory": settings, "outrider_directory_password": PASSWORD}
-    host.play(*TAGS, extra={**variables, "outrider_directory_authorities": str(directories.certificate)})
-
-
 @pytest.fixture(scope="module")
 def on_ldap(directory_host: Host, directories: Directories) -> Host:
-    """The host with its people in LDAP. The tests at the end switch it on to SQL."""
+    """The host with its people in LDAP, and the servers. The tests at the end switch it on to SQL."""
     directory_host.secrets.text("the directory's password", PASSWORD)
-    switch(directory_host, directories, ldap("qmail"))
     return directory_host
 
 
@@ -205,13 +193,16 @@ def test_slapd_away_is_later(on_ldap: Host, directories: Directories, away: str,
     """Never "wrong password". How long it may take is a constant (tests/unit/directories), not measured here."""
     getattr(directories, away)("slapd.service")
     try:
-        jobs = [login("imap", ALICE, SECRET), login("imap", at("unknown"), SECRET)]
-        *imap, smtp = on_ldap.talk_all([*jobs, submission(ALICE, SECRET, ALICE, ALICE)])
+        with ThreadPoolExecutor(3) as pool:
+            mail = pool.submit(receives, on_ldap, at("unknown"))
+            listed = pool.submit(on_ldap.run, ["outrider", "user", "list"], check=False)
+            jobs = [login("imap", ALICE, SECRET), login("imap", at("unknown"), SECRET)]
+            *imap, smtp = on_ldap.talk_all([*jobs, submission(ALICE, SECRET, ALICE, ALICE)])
         assert [UNAVAILABLE in one.login[1] for one in imap if one.login] == [True, True]
         assert not smtp.logged_in
         assert (smtp.login or ("454",))[0] not in (235, 535)
-        assert str(receives(on_ldap, at("unknown"))[at("unknown")]).startswith("4")
-        assert on_ldap.run(["outrider", "user", "list"], check=False).returncode == 75
+        assert str(mail.result()[at("unknown")]).startswith("4")
+        assert listed.result().returncode == 75
     finally:
         getattr(directories, back)("slapd.service")
     assert eventually(lambda: logins(on_ldap, (ALICE, SECRET)) == [True])
@@ -276,7 +267,8 @@ def test_logins_by_sql(on_ldap: Host, directories: Directories, engine: str) -> 
     """On MariaDB and PostgreSQL over TLS, on SQLite in a file of the host's own."""
     if engine == "sqlite":
         (on_ldap.world.root.folder / "merged" / SQLITE.lstrip("/")).write_bytes(directories.sqlite.read_bytes())
-    switch(on_ldap, directories, sql(SQL.get(engine, f"sqlite:{SQLITE}"), "postfixadmin"))
+    settings = sql(SQL.get(engine, f"sqlite:{SQLITE}"), "postfixadmin")
+    on_ldap.play(*CHANGED, extra=switched(settings, directories.certificate))
     tries = {
         (ALICE, SECRET): True,
         (at("carol"), SECRET): True,
