@@ -216,7 +216,7 @@ def test_killed_daemons_give_no_wrong_answer(fresh_host: Host, cast: Cast) -> No
         for number in range(12)
     ]
     good = [login(door, plain.address, plain.password) for door in ("imap", "submission", "pop3") for _ in range(5)]
-    bad = [login(door, plain.address, f"wrong-{new_sender()}") for door in ("imap", "submission") for _ in range(4)]
+    bad = [login(door, plain.address, cast.wrong) for door in ("imap", "submission") for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         load = [
             pool.submit(fresh_host.talk_all, mails, parallel=2, outside=True),
