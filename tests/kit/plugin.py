@@ -37,12 +37,28 @@ def pytest_report_header() -> str:
         return f"roots: none ({trouble})"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `last` come after all others of their release: they look at what those have left on the host."""
+    late = [item for item in items if item.get_closest_marker("last")]
+    for item in late:
+        items.remove(item)
+        same = [number for number, other in enumerate(items) if released(other) == released(item)]
+        items.insert(same[-1] + 1 if same else len(items), item)
+
+
+def released(item: pytest.Item) -> Release | None:
+    """The release that a test is for."""
+    release: Release | None = getattr(item, "callspec", None) and item.callspec.params.get("release")
+    return release
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start to build what the selected tests will ask for, release by release in the tests' order."""
     if os.geteuid() != 0 or session.config.option.collectonly:
         return
     for item in session.items:
-        release = getattr(item, "callspec", None) and item.callspec.params.get("release")
+        release = released(item)
         for fixture in STAGES.keys() & set(getattr(item, "fixturenames", ())) if release else ():
             stage = STAGES[fixture]
             if (stage.__name__, release) not in building:

@@ -1,7 +1,15 @@
 """Tests on booted hosts: fixtures `release`, `host`, `fresh_host`, `bare_host` (kit.plugin)."""
 
 from kit.directories import directories, directory_host
-from kit.plugin import bare_host, fresh_host, host, pytest_collection_finish, pytest_report_header, release
+from kit.plugin import (
+    bare_host,
+    fresh_host,
+    host,
+    pytest_collection_finish,
+    pytest_collection_modifyitems,
+    pytest_report_header,
+    release,
+)
 from kit.postgresql import cluster, postgresql_host
 
 __all__ = [
@@ -13,6 +21,7 @@ __all__ = [
     "host",
     "postgresql_host",
     "pytest_collection_finish",
+    "pytest_collection_modifyitems",
     "pytest_report_header",
     "release",
 ]

@@ -3,11 +3,14 @@
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from demo.provider import letter
 from kit.hosts import Host
 from kit.leaks import Secrets, found, places, processes
 from kit.programs import ENTRANCES, login, submission
 
+pytestmark = pytest.mark.last
 STOP = "/run/outrider-stop-looking"
 
 
