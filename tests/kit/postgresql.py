@@ -84,7 +84,7 @@ def set_up(version: str) -> str:
     papers = {"ssl_cert_file": f"{folder}/cert.pem", "ssl_key_file": f"{folder}/key.pem"}
     settings = SETTINGS + "".join(f"{name} = '{path}'\n" for name, path in papers.items())
     files = {"pg_hba.conf": ACCESS, "pg_ident.conf": USERS, "conf.d/tests.conf": settings}
-    request = "openssl req -quiet -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650"
+    request = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650"
     names = f"-subj /CN={NAME} -addext subjectAltName=DNS:{NAME}"
     server = f"/usr/lib/postgresql/{version}/bin/postgres --single -j -D {data} -c config_file={folder}/postgresql.conf"
     return "\n".join(
