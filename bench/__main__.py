@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import platform
+import signal
 import sys
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def main() -> int:
     if os.geteuid() != 0:
         print("python -m bench: root is missing (it boots Debian in namespaces of its own)", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # hosts are taken down on the way out
     chosen = Options(options.runs, options.seconds, tuple(options.group), options.only)
     status = 0
     for name in options.names or names():
