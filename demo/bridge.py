@@ -21,8 +21,10 @@ from demo.namespaces import Namespace
 
 CERTIFICATES = Path("/etc/ssl/certs")
 BUNDLE = "ca-certificates.crt"
+# A bridge takes the lowest address of its members otherwise, and whoever joins later would cut off the others.
+HUB_ETHERNET = "02:00:0a:4d:00:01"
 HUB_SCRIPT = f"""set -e
-ip link add br0 type bridge
+ip link add br0 address {HUB_ETHERNET} type bridge
 for address in {HUB}/24 {SINK}/24; do ip addr add $address dev br0; done
 for address in {six(HUB)}/64 {six(SINK)}/64; do ip addr add $address dev br0 nodad; done
 ip link set br0 up
